@@ -1,0 +1,103 @@
+// Text with `${…}` holes, compiled once by the loader and evaluated when its step begins.
+// Names are resolved to places (slots, columns) at load time, so that evaluation looks nothing up;
+// `var`, `env`, and `secret` are substituted at load time and leave no hole.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "payload/value.hpp"
+#include "result.hpp"
+
+namespace squall {
+
+/// What a template may see of the user that evaluates it. The engine's user implements it; tests and
+/// `squall sample` have one of their own. Thread: the shard's.
+class Scope {
+ public:
+  virtual ~Scope() = default;
+
+  std::uint64_t seed = 0;
+  std::uint32_t population = 0;
+  std::uint64_t user_index = 0;      // from 0 in its population, over all agents
+  std::uint64_t iteration = 0;       // of this user, from 0
+  std::uint64_t arrival_index = 0;   // open load; else equal to iteration
+  std::uint64_t draws = 0;           // random draws of this iteration so far
+
+  /// Wall clock in ns since 1970, from the shard's reading of this turn.
+  virtual std::int64_t unix_ns() const = 0;
+  /// Captured or set, or an acquired record's column; nullptr without a value.
+  virtual const Value* local(std::uint32_t slot) const = 0;
+  /// Column of the dataset's record that this iteration holds; the first mention picks.
+  /// nullopt: no record (end of data).
+  virtual std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) = 0;
+  /// A value of this user that outlives iterations (walk, seq, markov): generators own slots of it.
+  virtual Value& state(std::uint32_t slot) = 0;
+
+  /// Next 64 random bits of this iteration's stream: a function of (seed, population, user or arrival
+  /// index, iteration, draws) only, never of shard or thread.
+  std::uint64_t random();
+};
+
+/// Where a name points, as the loader's name table answers.
+struct Reference {
+  enum class Kind : std::uint8_t {
+    user_index, user_iteration, arrival_index,
+    local,      // index: slot
+    field,      // index: dataset, column
+    constant,   // value: var, env, secret, folded at load time
+  };
+  Kind kind = Kind::constant;
+  std::uint32_t index = 0;
+  std::uint32_t column = 0;
+  Value value;
+};
+
+/// The loader's answers while a template is compiled. Error text may carry a "did you mean" hint.
+class Names {
+ public:
+  virtual ~Names() = default;
+  /// `pages.path`, `user.index`, `env.HOME`, `token` …; not the generators, they are known here.
+  virtual Result<Reference> resolve(std::string_view dotted_name) = 0;
+  /// A slot of user state for a generator with memory (seq, walk, markov).
+  virtual std::uint32_t add_state() = 0;
+};
+
+struct TemplateError {
+  std::string text;
+  std::size_t offset = 0;  // in the template's text, for the caret
+};
+
+class Template {
+ public:
+  Template();                         // empty text
+  explicit Template(Value constant);  // no hole
+
+  enum class Escape : std::uint8_t { none, json };  // json: holes inside quotes are JSON-escaped
+  static std::variant<Template, TemplateError> compile(std::string_view text, Names& names,
+                                                       Escape escape = Escape::none);
+
+  /// Whether every evaluation gives the same; then `constant()` is it.
+  bool is_constant() const;
+  const Value& constant() const;
+  /// `"${x}"` alone keeps the type of x; anything else is text.
+  bool is_single_hole() const;
+
+  /// Errors: a name without a value (and no `:-default`), division by zero …; one line of text.
+  Result<Value> evaluate(Scope& scope) const;
+  /// The same as text, appended; false and `error` set when a name has no value.
+  bool append(Scope& scope, std::string& out, std::string& error) const;
+
+  const std::string& source() const;
+
+ private:
+  struct Node;
+  std::shared_ptr<const Node> root_;
+};
+
+}  // namespace squall
