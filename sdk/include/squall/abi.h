@@ -132,6 +132,7 @@ typedef struct sq_wants { uint32_t struct_size, flags; uint64_t outputs /* bit i
 
 /* One entry per given parameter.  slot < 0: value is static.  slot >= 0: args[slot] of start().*/
 typedef struct sq_binding { uint32_t param; int32_t slot; sq_value value; } sq_binding; /* frozen*/
+#define SQ_PARAM_TO 0xFFFFFFFFu  /* sq_binding.param of the step's target, type SQ_T_TARGET */
 
 /* ---- a call in flight: always allocated by the host --------------------------------------- */
 enum { SQ_OUT_OK, SQ_OUT_FAILED, SQ_OUT_TIMEOUT, SQ_OUT_CANCELLED };
