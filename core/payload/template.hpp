@@ -4,13 +4,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
+#include "payload/random_stream.hpp"
 #include "payload/value.hpp"
 #include "result.hpp"
 
@@ -27,6 +28,7 @@ class Scope {
   std::uint64_t user_index = 0;      // from 0 in its population, over all agents
   std::uint64_t iteration = 0;       // of this user, from 0
   std::uint64_t arrival_index = 0;   // open load; else equal to iteration
+  bool open = false;                 // open load: randomness hangs on the arrival, not on (user, iteration)
   std::uint64_t draws = 0;           // random draws of this iteration so far
 
   /// Wall clock in ns since 1970, from the shard's reading of this turn.
@@ -42,6 +44,10 @@ class Scope {
   /// Next 64 random bits of this iteration's stream: a function of (seed, population, user or arrival
   /// index, iteration, draws) only, never of shard or thread.
   std::uint64_t random();
+  /// The stream behind random(), from its current place. Who draws from it writes `draws` back.
+  RandomStream stream() const;
+  /// A stream for the user's life, the same in every iteration; `salt` tells its uses apart.
+  RandomStream user_stream(std::uint64_t salt) const;
 };
 
 /// Where a name points, as the loader's name table answers.
@@ -50,12 +56,13 @@ struct Reference {
     user_index, user_iteration, arrival_index,
     local,      // index: slot
     field,      // index: dataset, column
-    constant,   // value: var, env, secret, folded at load time
+    constant,   // value: var, env, secret, folded at load time; null: known, but without a value
   };
   Kind kind = Kind::constant;
   std::uint32_t index = 0;
   std::uint32_t column = 0;
   Value value;
+  bool is_json = false;  // text that is JSON already: a JSON template inserts it as it stands
 };
 
 /// The loader's answers while a template is compiled. Error text may carry a "did you mean" hint.
@@ -64,8 +71,9 @@ class Names {
   virtual ~Names() = default;
   /// `pages.path`, `user.index`, `env.HOME`, `token` …; not the generators, they are known here.
   virtual Result<Reference> resolve(std::string_view dotted_name) = 0;
-  /// A slot of user state for a generator with memory (seq, walk, markov).
-  virtual std::uint32_t add_state() = 0;
+  /// A slot of user state for a generator with memory (seq, walk, markov). The same id gives the same
+  /// slot again, so that two templates go on with one walk; an empty id always gives a new one.
+  virtual std::uint32_t add_state(std::string_view id) = 0;
 };
 
 struct TemplateError {
@@ -81,6 +89,9 @@ class Template {
   enum class Escape : std::uint8_t { none, json };  // json: holes inside quotes are JSON-escaped
   static std::variant<Template, TemplateError> compile(std::string_view text, Names& names,
                                                        Escape escape = Escape::none);
+  /// One text template of a tree of values: numbers stay numbers, a string that is one hole keeps the
+  /// hole's type, holes within strings are escaped. The error's offset is that in the string at fault.
+  static std::variant<Template, TemplateError> compile_json(const Value& tree, Names& names);
 
   /// Whether every evaluation gives the same; then `constant()` is it.
   bool is_constant() const;
@@ -95,9 +106,11 @@ class Template {
 
   const std::string& source() const;
 
+  struct Program;  // of template.cpp
+
  private:
-  struct Node;
-  std::shared_ptr<const Node> root_;
+  explicit Template(std::shared_ptr<const Program> program);
+  std::shared_ptr<const Program> program_;
 };
 
 }  // namespace squall
