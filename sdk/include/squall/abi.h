@@ -125,6 +125,9 @@ typedef struct sq_op {
   const sq_param *const *params;                        /* NULL-terminated; index = position */
   const sq_param *const *outputs;                       /* NULL-terminated; index for output() */
   uint64_t cancel_limit_ns;             /* complete() comes at latest this long after cancel(); 0: 5 s */
+  /* An SQ_OUT_OK call whose code lies outside fails as SQ_K_STATUS, unless the step itself expects
+     something of the output named code_output ("status", "exit"; NULL: never judged). */
+  const char *code_output; int32_t code_min, code_max;
 } sq_op;
 enum { SQ_OP_BULK = 1u << 0 /* reports progress() while it runs */ };
 /* What will be read of a result: what is not wanted need not be kept. */
