@@ -107,8 +107,12 @@ inline void append_text(std::string& out, const sq_value& value) {
   char digits[32];
   switch (value.type) {
     case SQ_T_STR:
-    case SQ_T_BYTES: out.append(view(value.u.str)); break;
-    case SQ_T_BOOL: out.append(value.u.i64 ? "true" : "false"); break;
+    case SQ_T_BYTES:
+      out.append(view(value.u.str));
+      break;
+    case SQ_T_BOOL:
+      out.append(value.u.i64 ? "true" : "false");
+      break;
     case SQ_T_I64:
     case SQ_T_DURATION:
       out.append(digits, std::to_chars(digits, digits + sizeof digits, value.u.i64).ptr);
@@ -116,7 +120,8 @@ inline void append_text(std::string& out, const sq_value& value) {
     case SQ_T_F64:
       out.append(digits, std::to_chars(digits, digits + sizeof digits, value.u.f64).ptr);
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -179,7 +184,8 @@ struct Host {
     get(fdwatch, SQ_FDWATCH_V1);
     get(datagram, SQ_DATAGRAM_V1);
     get(samples, SQ_SAMPLES_V1);
-    if (!loop || !calls) throw Refusal(SQ_E_UNSUPPORTED, "host lacks squall.loop/1 or squall.calls/1");
+    if (!loop || !calls)
+      throw Refusal(SQ_E_UNSUPPORTED, "host lacks squall.loop/1 or squall.calls/1");
   }
   void log(uint32_t level, std::string_view text) const { root->log(root, level, str(text)); }
 
@@ -200,7 +206,8 @@ struct ParamMore {
   const char* const* choices = nullptr;
 };
 constexpr sq_param param(uint32_t type, const char* name, const char* doc, ParamMore more = {}) {
-  return {sizeof(sq_param), type, more.flags, more.unit, name, doc, more.default_json, more.choices};
+  return {sizeof(sq_param),  type,        more.flags, more.unit, name, doc,
+          more.default_json, more.choices};
 }
 constexpr sq_op operation(const char* name, const char* doc, const sq_param* const* params,
                           const sq_param* const* outputs, uint32_t flags = 0,
@@ -273,8 +280,10 @@ class Args {
         throw invalid(std::string("parameter ") + name + " cannot vary from call to call");
       bound.given = true;
       bound.slot = binding.slot;
-      if (binding.slot < 0) bound.value = store_.copy(binding.value);
-      else slots_ = std::max(slots_, static_cast<uint32_t>(binding.slot) + 1);
+      if (binding.slot < 0)
+        bound.value = store_.copy(binding.value);
+      else
+        slots_ = std::max(slots_, static_cast<uint32_t>(binding.slot) + 1);
     }
     for (size_t i = 0; i < bound_.size(); ++i)
       if ((op.params[i]->flags & SQ_P_REQUIRED) && !bound_[i].given)
@@ -372,8 +381,8 @@ class Watch {
 ///   Prepared(Instance&, uint32_t op, std::span<const sq_binding>, const sq_wants&)
 ///   Shard(Instance&, sq_shard*);   void close(sq_done*): ends with loop.done() and `delete this`
 ///   Session(Shard&, uint64_t id);  void start(const Prepared&, const sq_value* args, sq_call*);
-///     void cancel(sq_call*); sq_status output(const sq_call*, uint32_t index, std::string_view key,
-///     sq_value*); void release(sq_call*)
+///     void cancel(sq_call*); sq_status output(const sq_call*, uint32_t index, std::string_view
+///     key, sq_value*); void release(sq_call*)
 /// A constructor that throws refuses.  A start() that throws must not have completed its call.
 template <class Instance, class Prepared, class Shard, class Session>
 constexpr sq_protocol protocol(const char* name, const sq_op* const* ops,
@@ -426,14 +435,22 @@ constexpr sq_protocol protocol(const char* name, const sq_op* const* ops,
       static_cast<Session*>(session)->release(call);
     }
   };
-  return {sizeof(sq_protocol),  0,
-          name,                 options,
-          ops,                  Thunks::open,
-          Thunks::close,        Thunks::prepare,
-          Thunks::unprepare,    Thunks::shard_open,
-          Thunks::shard_close,  Thunks::session_open,
-          Thunks::session_close, Thunks::start,
-          Thunks::cancel,       Thunks::output,
+  return {sizeof(sq_protocol),
+          0,
+          name,
+          options,
+          ops,
+          Thunks::open,
+          Thunks::close,
+          Thunks::prepare,
+          Thunks::unprepare,
+          Thunks::shard_open,
+          Thunks::shard_close,
+          Thunks::session_open,
+          Thunks::session_close,
+          Thunks::start,
+          Thunks::cancel,
+          Thunks::output,
           Thunks::release};
 }
 inline constexpr const sq_param* kNoParams[] = {nullptr};
@@ -446,29 +463,36 @@ inline constexpr const sq_param* kNoParams[] = {nullptr};
 
 /// The plugin's one export.  `table` is a constant sq_protocol; `on_init`, `on_fini` are
 /// void() functions of the plugin: on_init may throw to refuse, on_fini joins own threads.
-#define SQUALL_PROTOCOL_PLUGIN_WITH(id, version, description, license, plugin_flags, table, on_init, \
-                                    on_fini)                                                         \
-  extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void);                                \
-  extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void) {                               \
-    static constexpr sq_plugin kPlugin = {                                                           \
-        sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_TARGET_MINOR, id, version, description, license,         \
-        SQUALL_BUILD_INFO, plugin_flags,                                                             \
-        [](const sq_host* root, sq_error* error) noexcept -> sq_status {                             \
-          return ::squall::plugin::guard(error, [&] {                                                \
-            ::squall::plugin::host.load(root);                                                       \
-            on_init();                                                                               \
-          });                                                                                        \
-        },                                                                                           \
-        []() noexcept { ::squall::plugin::guard(nullptr, [] { on_fini(); }); },                      \
-        [](const char* wanted) noexcept -> const void* {                                             \
-          return std::string_view(wanted) == SQ_PROTOCOL_V1 ? &table : nullptr;                      \
-        }};                                                                                          \
-    return &kPlugin;                                                                                 \
+#define SQUALL_PROTOCOL_PLUGIN_WITH(id, version, description, license, plugin_flags, table, \
+                                    on_init, on_fini)                                       \
+  extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void);                       \
+  extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void) {                      \
+    static constexpr sq_plugin kPlugin = {                                                  \
+        sizeof(sq_plugin),                                                                  \
+        SQ_ABI_MAJOR,                                                                       \
+        SQ_TARGET_MINOR,                                                                    \
+        id,                                                                                 \
+        version,                                                                            \
+        description,                                                                        \
+        license,                                                                            \
+        SQUALL_BUILD_INFO,                                                                  \
+        plugin_flags,                                                                       \
+        [](const sq_host* root, sq_error* error) noexcept -> sq_status {                    \
+          return ::squall::plugin::guard(error, [&] {                                       \
+            ::squall::plugin::host.load(root);                                              \
+            on_init();                                                                      \
+          });                                                                               \
+        },                                                                                  \
+        []() noexcept { ::squall::plugin::guard(nullptr, [] { on_fini(); }); },             \
+        [](const char* wanted) noexcept -> const void* {                                    \
+          return std::string_view(wanted) == SQ_PROTOCOL_V1 ? &table : nullptr;             \
+        }};                                                                                 \
+    return &kPlugin;                                                                        \
   }
 /// For a plugin that has nothing to do at init and exit.
-#define SQUALL_PROTOCOL_PLUGIN(id, version, description, license, table)                       \
-  SQUALL_PROTOCOL_PLUGIN_WITH(id, version, description, license, 0, table, ::squall::plugin::nothing, \
-                              ::squall::plugin::nothing)
+#define SQUALL_PROTOCOL_PLUGIN(id, version, description, license, table)   \
+  SQUALL_PROTOCOL_PLUGIN_WITH(id, version, description, license, 0, table, \
+                              ::squall::plugin::nothing, ::squall::plugin::nothing)
 inline void nothing() {}
 
 }  // namespace squall::plugin
