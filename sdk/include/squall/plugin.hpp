@@ -209,10 +209,17 @@ constexpr sq_param param(uint32_t type, const char* name, const char* doc, Param
   return {sizeof(sq_param),  type,        more.flags, more.unit, name, doc,
           more.default_json, more.choices};
 }
+struct OperationMore {
+  uint32_t flags = 0;
+  uint64_t cancel_limit_ns = 0;
+  const char* code_output =
+      nullptr;  // "status": codes outside [code_min, code_max] fail the sample
+  int32_t code_min = 0, code_max = 0;
+};
 constexpr sq_op operation(const char* name, const char* doc, const sq_param* const* params,
-                          const sq_param* const* outputs, uint32_t flags = 0,
-                          uint64_t cancel_limit_ns = 0) {
-  return {sizeof(sq_op), flags, name, doc, params, outputs, cancel_limit_ns};
+                          const sq_param* const* outputs, OperationMore more = {}) {
+  return {sizeof(sq_op),        more.flags,       name,          doc,          params, outputs,
+          more.cancel_limit_ns, more.code_output, more.code_min, more.code_max};
 }
 inline uint32_t param_count(const sq_op& op) {
   uint32_t count = 0;
