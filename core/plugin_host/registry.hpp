@@ -1,0 +1,39 @@
+// Finds and loads the plugins of a process, and answers by protocol or output name.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plugin_host/extensions.hpp"
+#include "plugin_host/plugin.hpp"
+
+namespace squall {
+
+/// Thread: main. Plugins stay loaded when the registry is gone.
+class Registry {
+ public:
+  explicit Registry(const Extensions& extensions) : host_(extensions.host()) {}
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  /// Loads every lib*.so of `directory` that is not loaded yet, in the order of their names.
+  /// A missing directory is an error; so is the first file that cannot be loaded.
+  Result<bool> load_directory(const std::filesystem::path& directory);
+  Result<const Plugin*> load_file(const std::filesystem::path& path);
+
+  const std::vector<const Plugin*>& plugins() const { return plugins_; }
+  const Plugin* find_protocol(std::string_view name) const;
+  const Plugin* find_output(std::string_view name) const;
+
+ private:
+  const sq_host* host_;
+  std::vector<const Plugin*> plugins_;  // leaked with their libraries
+};
+
+/// Where plugins are looked for: `--plugin-path` and SQUALL_PLUGIN_PATH (colon-separated) first, then the
+/// folder lib/squall/plugins beside the program's bin.
+std::vector<std::filesystem::path> plugin_directories(const std::string& option_path);
+
+}  // namespace squall
