@@ -18,6 +18,7 @@ struct TimerNode {
   TimerNode* previous = nullptr;  // free for the implementer: list links …
   TimerNode* next = nullptr;
   std::uint64_t place = 0;        // … and a slot or heap index
+  std::uint64_t order = 0;        // the turn among timers of the same time
 };
 
 /// One pending call from the loop, embedded in its owner.  `queued` is true from defer()/post()
