@@ -1,0 +1,175 @@
+#include "engine/loop.hpp"
+
+#include <time.h>
+
+#include "result.hpp"
+
+namespace squall {
+namespace {
+
+constexpr std::size_t kKeptFaults = 20;
+
+// What stands in a stack of posts once the loop takes no more.
+Deferred closed_deferred;
+sq_post closed_post;
+
+}  // namespace
+
+std::uint64_t monotonic_ns() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+Loop::Loop(Time time, std::uint64_t start_ns) : wheel_(start_ns), turn_ns_(start_ns) {
+  if (time == Time::real) reactor_ = std::make_unique<Reactor>();
+}
+
+Loop::~Loop() = default;
+
+std::uint64_t Loop::now_ns() const noexcept { return reactor_ ? monotonic_ns() : turn_ns_; }
+
+void Loop::defer(Deferred& node) noexcept {
+  SQUALL_ASSERT(!node.queued);
+  node.queued = true;
+  node.next = nullptr;
+  if (ready_last_) ready_last_->next = &node; else ready_first_ = &node;
+  ready_last_ = &node;
+}
+
+bool Loop::post(Deferred& node) noexcept {
+  node.queued = true;
+  Deferred* head = posted_.load(std::memory_order_relaxed);
+  do {
+    if (head == &closed_deferred) {
+      node.queued = false;
+      return false;
+    }
+    node.next = head;
+  } while (!posted_.compare_exchange_weak(head, &node, std::memory_order_release, std::memory_order_relaxed));
+  if (reactor_ && head == nullptr) reactor_->wake();
+  return true;
+}
+
+sq_status Loop::post(sq_post& node) noexcept {
+  sq_post* head = plugin_posts_.load(std::memory_order_relaxed);
+  do {
+    if (head == &closed_post) return SQ_E_CLOSED;
+    node.host_private[0] = head;
+  } while (!plugin_posts_.compare_exchange_weak(head, &node, std::memory_order_release,
+                                                std::memory_order_relaxed));
+  if (reactor_ && head == nullptr) reactor_->wake();
+  return SQ_OK;
+}
+
+bool Loop::post(std::function<void()> message) {
+  {
+    std::lock_guard lock(message_mutex_);
+    if (closed_.load(std::memory_order_relaxed)) return false;
+    messages_.push_back(std::move(message));
+    has_messages_.store(true, std::memory_order_release);
+  }
+  if (reactor_) reactor_->wake();
+  return true;
+}
+
+void Loop::plugin_fault(std::string_view what) noexcept {
+  ++fault_count_;
+  if (faults_.size() < kKeptFaults) faults_.emplace_back(what);
+}
+
+void Loop::drain_posts() {
+  if (posted_.load(std::memory_order_relaxed) != nullptr && !closed_.load(std::memory_order_relaxed)) {
+    Deferred* turned = nullptr;
+    for (Deferred* node = posted_.exchange(nullptr, std::memory_order_acquire); node;) {
+      Deferred* next = node->next;
+      node->next = turned;
+      turned = node;
+      node = next;
+    }
+    while (turned) {
+      Deferred* node = turned;
+      turned = node->next;
+      node->queued = false;
+      node->run(*node);
+    }
+  }
+  if (plugin_posts_.load(std::memory_order_relaxed) != nullptr && !closed_.load(std::memory_order_relaxed)) {
+    sq_post* turned = nullptr;
+    for (sq_post* node = plugin_posts_.exchange(nullptr, std::memory_order_acquire); node;) {
+      auto* next = static_cast<sq_post*>(node->host_private[0]);
+      node->host_private[0] = turned;
+      turned = node;
+      node = next;
+    }
+    while (turned) {
+      sq_post* node = turned;
+      turned = static_cast<sq_post*>(node->host_private[0]);
+      node->fn(node->ctx);  // may post the node again, or free it
+    }
+  }
+  if (has_messages_.load(std::memory_order_acquire)) {
+    std::vector<std::function<void()>> messages;
+    {
+      std::lock_guard lock(message_mutex_);
+      messages.swap(messages_);
+      has_messages_.store(false, std::memory_order_relaxed);
+    }
+    for (auto& message : messages) message();
+  }
+}
+
+void Loop::drain_ready() {
+  while (ready_first_) {
+    Deferred* node = ready_first_;
+    ready_first_ = node->next;
+    if (!ready_first_) ready_last_ = nullptr;
+    node->queued = false;
+    node->run(*node);
+  }
+}
+
+bool Loop::turn(std::uint64_t until_ns) {
+  if (reactor_) turn_ns_ = monotonic_ns();
+  drain_posts();
+  drain_ready();
+  wheel_.advance(turn_ns_);
+  drain_ready();
+  const std::uint64_t next = std::min(wheel_.next_ns(), until_ns);
+  if (!reactor_) {
+    if (next == TimerWheel::kNever || wheel_.next_ns() > until_ns) return has_messages_.load();
+    if (next > turn_ns_) turn_ns_ = next;
+    return true;
+  }
+  if (stopping_.load(std::memory_order_relaxed)) return true;
+  std::uint64_t timeout = kForever;
+  if (next != TimerWheel::kNever) {
+    const std::uint64_t now = monotonic_ns();
+    timeout = next > now ? next - now : 0;
+  }
+  reactor_->wait(timeout);
+  turn_ns_ = monotonic_ns();
+  drain_ready();
+  return true;
+}
+
+void Loop::run() {
+  while (!stopping_.load(std::memory_order_relaxed)) turn();
+}
+
+void Loop::stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  if (reactor_) reactor_->wake();
+}
+
+void Loop::close() {
+  {
+    std::lock_guard lock(message_mutex_);
+    closed_.store(true, std::memory_order_relaxed);
+    messages_.clear();
+  }
+  posted_.exchange(&closed_deferred, std::memory_order_acq_rel);
+  plugin_posts_.exchange(&closed_post, std::memory_order_acq_rel);
+}
+
+}  // namespace squall

@@ -1,0 +1,89 @@
+// The event loop of one shard: clock, timers, ready queue, posts from other threads, and the reactor
+// that sleeps on its sockets. In virtual time it has no reactor: the clock jumps to the next timer, so
+// that the whole engine runs in tests without a socket, a sleep, or a tolerance.
+//
+// One turn: posts, timers that are due, ready calls until there are none; then sleep.
+#pragma once
+
+#include <squall/abi.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/timer_wheel.hpp"
+#include "net/environment.hpp"
+#include "net/reactor.hpp"
+
+namespace squall {
+
+/// CLOCK_MONOTONIC, now. The only place besides the reactor where the engine reads it.
+std::uint64_t monotonic_ns() noexcept;
+
+class Loop final : public Environment {
+ public:
+  enum class Time : std::uint8_t { real, virtual_time };
+
+  Loop(Time time, std::uint64_t start_ns);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Environment
+  std::uint64_t now_ns() const noexcept override;
+  void arm(TimerNode& node, std::uint64_t at_ns) noexcept override { wheel_.arm(node, at_ns); }
+  void disarm(TimerNode& node) noexcept override { wheel_.disarm(node); }
+  void defer(Deferred& node) noexcept override;
+  bool post(Deferred& node) noexcept override;
+  void plugin_fault(std::string_view what) noexcept override;
+
+  /// The time of this turn's reading: decisions of one turn cannot disagree about "now".
+  std::uint64_t turn_ns() const { return turn_ns_; }
+
+  /// A plugin's post: no lock, no allocation. SQ_E_CLOSED after close(). [any]
+  sq_status post(sq_post& node) noexcept;
+  /// Control messages of the run (rare, may allocate). False after close(). [any]
+  bool post(std::function<void()> message);
+
+  /// One turn; sleeps until the next timer at most, and not beyond `until_ns`.
+  /// Virtual time: jumps there instead; false when neither a timer nor a ready call is left before it.
+  bool turn(std::uint64_t until_ns = TimerWheel::kNever);
+  /// Turns until stop() was called (from any thread).
+  void run();
+  void stop();
+
+  /// No post is accepted from now on; those that wait are dropped. [shard]
+  void close();
+
+  Reactor* reactor() { return reactor_.get(); }  // nullptr in virtual time
+  std::vector<std::string>& faults() { return faults_; }
+  std::uint64_t fault_count() const { return fault_count_; }
+
+ private:
+  void drain_posts();
+  void drain_ready();
+
+  TimerWheel wheel_;
+  std::unique_ptr<Reactor> reactor_;
+  std::uint64_t turn_ns_;
+  Deferred* ready_first_ = nullptr;
+  Deferred* ready_last_ = nullptr;
+
+  // From any thread. Three stacks, pushed without a lock and turned around when drained.
+  std::atomic<Deferred*> posted_{nullptr};
+  std::atomic<sq_post*> plugin_posts_{nullptr};
+  std::mutex message_mutex_;
+  std::vector<std::function<void()>> messages_;
+  std::atomic<bool> has_messages_{false};
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> stopping_{false};
+
+  std::vector<std::string> faults_;
+  std::uint64_t fault_count_ = 0;
+};
+
+}  // namespace squall

@@ -1,0 +1,112 @@
+#include "engine/program.hpp"
+
+#include <fmt/format.h>
+
+namespace squall {
+namespace {
+
+constexpr int kDepthMax = 32;  // nested `do` and blocks
+
+class Compiler {
+ public:
+  Compiler(const Scenario& scenario, bool is_on_start, StepBinder& binder, Program& out)
+      : scenario_(scenario), is_on_start_(is_on_start), binder_(binder), out_(out) {}
+
+  void block(const Steps& steps, int depth) {
+    if (depth > kDepthMax) {
+      error_ = fmt::format("steps are nested deeper than {} (does a task do itself?)", kDepthMax);
+      return;
+    }
+    for (const Step& step : steps) {
+      if (!error_.empty()) return;
+      std::visit([&](const auto& what) { compile(step, what, depth); }, step.what);
+    }
+  }
+
+  std::uint32_t emit(Instruction::Code code, const Step* step, std::uint32_t index = 0) {
+    out_.code.push_back({code, is_on_start_, 0, index, step});
+    return here() - 1;
+  }
+
+  const std::string& error() const { return error_; }
+
+ private:
+  using Code = Instruction::Code;
+
+  std::uint32_t here() const { return static_cast<std::uint32_t>(out_.code.size()); }
+  void land(std::uint32_t instruction) { out_.code[instruction].target = here(); }
+
+  void compile(const Step& step, const OperationStep& operation, int) {
+    emit(Code::call, &step, binder_.bind_operation(operation));
+  }
+  void compile(const Step& step, const WaitStep&, int) { emit(Code::wait, &step); }
+  void compile(const Step& step, const SetStep&, int) { emit(Code::set, &step); }
+  void compile(const Step& step, const AcquireStep&, int) { emit(Code::acquire, &step); }
+  void compile(const Step& step, const ReleaseStep&, int) { emit(Code::release, &step); }
+  void compile(const Step& step, const InterruptStep&, int) { emit(Code::interrupt, &step); }
+  void compile(const Step&, const DoStep& what, int depth) {
+    block(scenario_.tasks[what.task].steps, depth + 1);
+  }
+  void compile(const Step& step, const IfStep& what, int depth) {
+    const auto branch = emit(Code::branch, &step);
+    block(what.steps, depth + 1);
+    if (what.otherwise.empty()) {
+      land(branch);
+      return;
+    }
+    const auto over = emit(Code::jump, &step);
+    land(branch);
+    block(what.otherwise, depth + 1);
+    land(over);
+  }
+  void compile(const Step& step, const EitherStep& what, int depth) {
+    const auto first = static_cast<std::uint32_t>(out_.jumps.size());
+    out_.jumps.resize(first + what.branches.size());
+    emit(Code::either, &step, first);
+    std::vector<std::uint32_t> ends;
+    for (std::size_t i = 0; i < what.branches.size(); ++i) {
+      out_.jumps[first + i] = here();
+      block(what.branches[i], depth + 1);
+      ends.push_back(emit(Code::jump, &step));
+    }
+    for (const auto end : ends) land(end);
+  }
+  void compile(const Step& step, const RepeatStep& what, int depth) {
+    const auto begin = emit(Code::repeat, &step);
+    const auto body = here();
+    block(what.steps, depth + 1);
+    out_.code[emit(Code::again, &step)].target = body;
+    land(begin);
+  }
+  void compile(const Step& step, const UntilStep& what, int depth) {
+    const auto series = what.name.empty() ? kNone : binder_.bind_series(what.name, what.type, {});
+    emit(Code::until, &step, series);
+    const auto body = here();
+    block(what.steps, depth + 1);
+    out_.code[emit(Code::satisfied, &step, series)].target = body;
+  }
+  void compile(const Step& step, const GroupStep& what, int depth) {
+    const auto series = binder_.bind_series(what.name, what.type, what.tags);
+    emit(Code::group, &step, series);
+    block(what.steps, depth + 1);
+    emit(Code::group_end, &step, series);
+  }
+
+  const Scenario& scenario_;
+  const bool is_on_start_;
+  StepBinder& binder_;
+  Program& out_;
+  std::string error_;
+};
+
+}  // namespace
+
+std::string compile_program(const Scenario& scenario, const Steps& steps, bool is_on_start, StepBinder& binder,
+                            Program& out) {
+  Compiler compiler(scenario, is_on_start, binder, out);
+  compiler.block(steps, 0);
+  compiler.emit(Instruction::Code::end, nullptr);
+  return compiler.error();
+}
+
+}  // namespace squall

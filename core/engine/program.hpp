@@ -1,0 +1,60 @@
+// A task's steps as a flat list of instructions with jumps, so that a virtual user is a program counter
+// and a few frames, not a call stack: 100,000 of them fit, and any of them can stop anywhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "scenario/scenario.hpp"
+
+namespace squall {
+
+struct Instruction {
+  // code        step (what it reads)   target (jump)
+  enum class Code : std::uint8_t {
+    call,        // OperationStep; `index`: bound operation
+    wait,        // WaitStep
+    set,         // SetStep
+    branch,      // IfStep               to the else part when the value does not match
+    either,      // EitherStep           `index`: first entry of jumps, one a branch
+    jump,        // -                    there
+    repeat,      // RepeatStep           pushes a frame; past the loop when there is nothing to do
+    again,       // RepeatStep           back to the body's begin, or on
+    until,       // UntilStep            pushes a frame; due of the first poll
+    satisfied,   // UntilStep            back to the body, or on: success or time-out
+    group,       // GroupStep            pushes a frame
+    group_end,   // GroupStep            pops it: one sample
+    acquire,     // AcquireStep
+    release,     // ReleaseStep
+    interrupt,   // InterruptStep
+    end,
+  };
+  Code code = Code::end;
+  bool in_on_start = false;        // failures stop the user unless the step says otherwise
+  std::uint32_t target = 0;
+  std::uint32_t index = 0;         // call: bound operation; until, group: series pair; either: jumps
+  const Step* step = nullptr;
+};
+
+struct Program {
+  std::vector<Instruction> code;
+  std::vector<std::uint32_t> jumps;   // of `either`
+};
+
+/// What the compiler asks of the plan while it walks the steps.
+class StepBinder {
+ public:
+  virtual ~StepBinder() = default;
+  virtual std::uint32_t bind_operation(const OperationStep& step) = 0;
+  /// The series of a group or a named until.
+  virtual std::uint32_t bind_series(const std::string& name, const std::string& type,
+                                    const std::map<std::string, std::string>& tags) = 0;
+};
+
+/// `do: TASK` is taken in place (a task that does itself ends compiling with an error text).
+/// Errors: returned as one line, empty when there is none.
+std::string compile_program(const Scenario& scenario, const Steps& steps, bool is_on_start, StepBinder& binder,
+                            Program& out);
+
+}  // namespace squall
