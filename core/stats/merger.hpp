@@ -1,0 +1,76 @@
+// Adds window records of any number of shards or agents up to one snapshot.  Idempotent by (source,
+// sequence) and indifferent to order, so records may be lost and sent again, repeated or overtake
+// each other, and the sums are exact all the same.  One thread; no clock: "now" is an argument.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "stats/snapshot.hpp"
+
+namespace squall {
+
+struct MergerOptions {
+  std::int64_t warmup_ns = 0;
+  std::int64_t keep_windows = 60;    // seconds kept in Snapshot::windows; at least the longest `over`
+  std::int64_t late_windows = 3;     // a window is handed out when so much newer ones exist, or all have it
+  double busy_limit = 0.95;          // for SourceState::busy_streak
+  struct Population {
+    std::string name;
+    LoadModel model = LoadModel::closed;
+    bool background = false;
+  };
+  std::vector<Population> populations;
+  std::vector<std::string> targets;
+  std::vector<std::string> sources;  // names; more appear as they report ("source 7")
+};
+
+class Merger {
+ public:
+  /// The table outlives the merger and may grow.
+  Merger(const SeriesTable& series, MergerOptions options);
+
+  /// Adds a record; false when it is known already (and nothing changed).
+  bool apply(const WindowRecord& record);
+
+  /// The sums as of now.  `measured_until_ns`: the end of the steady part once it is known, so that
+  /// the drain does not thin the rates; 0: the run is in it.  Valid until the next call.
+  const Snapshot& snapshot(std::int64_t now_ns, std::int64_t measured_until_ns = 0);
+
+  /// Windows that are complete or old enough, each once, in order: for the timeline and outputs.
+  /// `all`: whatever there is (the end of the run).
+  std::vector<MergedWindow> take_closed(bool all = false);
+
+ private:
+  struct Source {
+    std::uint64_t watermark = 0;       // all sequences up to here are in
+    std::set<std::uint64_t> above;
+    std::uint64_t newest = 0;          // whose totals are shown
+    std::int64_t newest_window = -1;
+    std::vector<PopulationWindow> populations;
+    std::vector<ConnectionCounts> connections;
+    std::map<std::int64_t, std::pair<double, std::uint64_t>> busy;  // by window, the newest ones
+    std::vector<SampleCounts> told;    // totals as told by it, by 2 * series + phase
+    std::vector<SampleCounts> added;   // sums of its deltas
+    SourceState state;
+  };
+  Source& source(std::uint32_t number);
+  bool note_sequence(Source& source, std::uint64_t sequence);
+  SeriesTotals& totals(std::uint32_t series, RunPhase phase);
+  void add_window(const WindowRecord& record);
+  void note_busy(Source& source, const WindowRecord& record);
+
+  const SeriesTable& table_;
+  MergerOptions options_;
+  Snapshot snapshot_;
+  std::vector<Source> sources_;
+  std::vector<std::uint32_t> position_;  // 2 * series + phase -> index into snapshot_.series, or none
+  bool unsorted_ = false;
+  std::map<std::int64_t, MergedWindow> windows_;
+  std::int64_t handed_out_ = -1;
+};
+
+}  // namespace squall
