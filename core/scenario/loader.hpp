@@ -1,0 +1,59 @@
+// A scenario file to a Scenario, or to all mistakes that are in it.
+// Runs no code of the file, opens no socket, reads no clock; opens only the files that the scenario lists,
+// and only inside the scenario's own folder.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "scenario/catalog.hpp"
+#include "scenario/diagnostics.hpp"
+#include "scenario/scenario.hpp"
+
+namespace squall {
+
+/// What the command line and the environment say beside the file.
+struct LoadOptions {
+  std::vector<std::pair<std::string, std::string>> vars;   // --set name=value, in the order given
+  /// Value of an environment variable; not given: the process's own environment.
+  std::function<std::optional<std::string>(const std::string&)> env;
+
+  // Of the only population (or the one that `only` leaves).
+  std::optional<std::string> users, rate, stages;          // "50", "500/s", "10s:100,1m:100"
+  std::optional<std::uint64_t> iterations;                 // total over all its users
+
+  std::optional<std::string> duration;                     // run.for: "60s"
+  std::optional<std::string> drain, grace;
+  std::optional<std::string> host;                         // replaces the only target, or the one named `default`
+  std::optional<std::uint64_t> seed;
+  double scale = 1;                                        // users, rates, sessions
+  double compress = 1;                                     // intervals
+  std::vector<std::string> only;                           // populations or tasks
+  bool read_files = true;                                  // false: datasets stay empty (editors)
+};
+
+struct LoadResult {
+  std::unique_ptr<Scenario> scenario;                      // null when there are errors
+  Diagnostics diagnostics;                                 // errors and warnings
+  explicit operator bool() const { return scenario != nullptr; }
+};
+
+LoadResult load_scenario(const std::string& path, const OperationCatalog& catalog, const LoadOptions& options = {});
+/// `name` stands in messages; files are looked for in `folder`.
+LoadResult load_scenario_text(std::string text, const std::string& name, const std::string& folder,
+                              const OperationCatalog& catalog, const LoadOptions& options = {});
+
+/// `plugins.X.library` of a file, before any plugin is loaded; empty when the file cannot be read.
+std::vector<std::string> plugin_libraries(const std::string& path);
+
+/// The plan in a few lines, for `squall check` and the head of a run: targets, populations with their peaks,
+/// records, expected iterations.
+std::string describe_plan(const Scenario& scenario);
+
+}  // namespace squall
