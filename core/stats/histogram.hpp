@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "stats/buckets.hpp"
-#include "stats/distribution.hpp"
+#include "stats/sparse_histogram.hpp"
 
 namespace squall {
 
@@ -29,9 +29,9 @@ class Histogram {
   std::uint64_t sum_ns() const { return sum_ns_; }
 
   /// What was counted since the last take(); counts from zero again and keeps the memory.
-  Distribution take();
+  SparseHistogram take();
   /// The same without starting again.
-  Distribution copy() const;
+  SparseHistogram copy() const;
 
   std::size_t memory_bytes() const;
 
@@ -47,7 +47,7 @@ class Histogram {
     if (value_ns < min_ns_) min_ns_ = value_ns;
     if (value_ns > max_ns_) max_ns_ = value_ns;
   }
-  Distribution collect(bool clear);
+  SparseHistogram collect(bool clear);
 
   std::array<std::unique_ptr<std::uint64_t[]>, kOctaves> octave_;
   std::array<std::uint16_t, kPatience> early_{};  // buckets of values whose octave does not exist

@@ -18,10 +18,10 @@ struct SeriesTotals {
   RunPhase phase = RunPhase::main;
   SeriesKey key;
   SampleCounts counts;
-  Distribution response;
-  Distribution service;
-  Distribution lateness;
-  std::array<Distribution, kSamplePhases> phases;
+  SparseHistogram response;
+  SparseHistogram service;
+  SparseHistogram lateness;
+  std::array<SparseHistogram, kSamplePhases> phases;
   std::vector<ErrorCount> errors;  // by (class, code, detail), sorted
   std::uint64_t failed_with(ErrorClass error) const;
 };
@@ -31,7 +31,7 @@ struct PopulationTotals {
   LoadModel model = LoadModel::closed;
   bool background = false;
   IterationCounts iterations;
-  Distribution blocked;
+  SparseHistogram blocked;
   std::uint64_t users_planned = 0;  // now
   std::uint64_t users_present = 0;
   std::uint64_t users_retiring = 0;
@@ -63,9 +63,9 @@ struct SourceState {
 };
 
 struct GeneratorTotals {
-  Distribution lag;          // after the warm-up
-  Distribution warmup_lag;
-  Distribution turn;
+  SparseHistogram lag;          // after the warm-up
+  SparseHistogram warmup_lag;
+  SparseHistogram turn;
   double cpu_s = 0;
 };
 
@@ -76,7 +76,7 @@ struct MergedWindow {
   std::vector<SeriesWindow> series;     // sorted by (series, phase); `total` is unused
   std::vector<PopulationWindow> populations;  // gauges summed; `total` is unused
   double busy_max = 0;
-  Distribution lag;
+  SparseHistogram lag;
 };
 
 struct Snapshot {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "stats/distribution.hpp"
+#include "stats/sparse_histogram.hpp"
 #include "stats/sample.hpp"
 
 namespace squall {
@@ -41,7 +41,7 @@ struct SampleCounts {
 
 struct PhaseTimes {
   SamplePhase phase = SamplePhase::wait_connection;
-  Distribution times;
+  SparseHistogram times;
   friend bool operator==(const PhaseTimes&, const PhaseTimes&) = default;
 };
 
@@ -50,9 +50,9 @@ struct SeriesWindow {
   RunPhase phase = RunPhase::main;
   SampleCounts counts;      // of this window
   SampleCounts total;       // of the shard since the begin, this window included
-  Distribution response;    // ended - due
-  Distribution service;     // ended - started
-  Distribution lateness;    // started - due
+  SparseHistogram response;    // ended - due
+  SparseHistogram service;     // ended - started
+  SparseHistogram lateness;    // started - due
   std::vector<PhaseTimes> phases;  // only those seen
   std::vector<ErrorCount> errors;
 };
@@ -77,7 +77,7 @@ struct IterationCounts {
 struct PopulationWindow {
   std::uint32_t population = 0;
   IterationCounts total;
-  Distribution blocked;            // of this window: time a due iteration or step waited for the target
+  SparseHistogram blocked;            // of this window: time a due iteration or step waited for the target
   std::uint64_t users_planned = 0;  // gauges at the window's end
   std::uint64_t users_present = 0;
   std::uint64_t users_retiring = 0;
@@ -96,9 +96,9 @@ struct ConnectionCounts {
 
 /// How the generator itself did in this window.
 struct GeneratorWindow {
-  Distribution lag;         // iterations and steps due after the warm-up: started - due, our fault
-  Distribution warmup_lag;
-  Distribution turn;        // readiness to handling in the event loop
+  SparseHistogram lag;         // iterations and steps due after the warm-up: started - due, our fault
+  SparseHistogram warmup_lag;
+  SparseHistogram turn;        // readiness to handling in the event loop
   double busy = 0;          // (CPU time + run-queue delay) / wall; the largest of several windows
   double cpu_s = 0;
 };

@@ -14,12 +14,12 @@
 
 namespace squall {
 
-class Distribution {
+class SparseHistogram {
  public:
-  Distribution() = default;
+  SparseHistogram() = default;
   /// From parts that somebody else counted; `index` strictly increasing below kBuckets, counts > 0
   /// and of the same number.  Nothing when they are not (a record from another machine may lie).
-  static std::optional<Distribution> from_parts(std::vector<std::uint32_t> index,
+  static std::optional<SparseHistogram> from_parts(std::vector<std::uint32_t> index,
                                                 std::vector<std::uint64_t> count,
                                                 std::uint64_t sum_ns, std::uint64_t min_ns,
                                                 std::uint64_t max_ns);
@@ -41,7 +41,7 @@ class Distribution {
   std::uint64_t count_above(std::uint64_t value_ns) const;
 
   /// Bucket-wise addition: commutative, associative, without loss.
-  void merge(const Distribution& other);
+  void merge(const SparseHistogram& other);
   void add(std::uint64_t value_ns, std::uint64_t times = 1);  // for rare values; O(buckets)
 
   std::span<const std::uint32_t> index() const { return index_; }
@@ -50,10 +50,10 @@ class Distribution {
   /// The buckets as varint pairs (distance to the previous index, count): about two bytes a bucket.
   /// Count, sum, min and max go beside it as plain numbers (fleet.md 2.4).
   std::string encode_buckets() const;
-  static std::optional<Distribution> decode(std::string_view buckets, std::uint64_t sum_ns,
+  static std::optional<SparseHistogram> decode(std::string_view buckets, std::uint64_t sum_ns,
                                             std::uint64_t min_ns, std::uint64_t max_ns);
 
-  friend bool operator==(const Distribution&, const Distribution&) = default;
+  friend bool operator==(const SparseHistogram&, const SparseHistogram&) = default;
 
  private:
   friend class Histogram;
