@@ -7,16 +7,9 @@
 #include <initializer_list>
 #include <string_view>
 
-namespace squall {
+#include "load/random.hpp"
 
-/// Bijective, passes the avalanche tests: David Stafford's mix 13 of MurmurHash3's finaliser.
-constexpr std::uint64_t mix64(std::uint64_t x) {
-  x ^= x >> 30;
-  x *= 0xBF58476D1CE4E5B9ull;
-  x ^= x >> 27;
-  x *= 0x94D049BB133111EBull;
-  return x ^ (x >> 31);
-}
+namespace squall {
 
 /// One key of several words; the order counts.
 constexpr std::uint64_t mix_words(std::initializer_list<std::uint64_t> words) {
