@@ -42,11 +42,17 @@ class ArrivalSequence {
   const RateShape& shape() const { return shape_; }
 
  private:
+  bool step();
+  std::optional<Arrival> take(std::int64_t due_ns);
+
   RateShape shape_;
+  std::uint64_t shape_count_ = 0;
+  long double shape_total_ = 0;
   ArrivalOptions options_;
   std::uint64_t stream_;
   std::uint64_t index_ = 0;
-  long double area_ = 0;  // of the last Poisson arrival, in expected arrivals
+  long double area_ = 0;  // at the last Poisson arrival, in expected arrivals
+  std::int64_t last_due_ns_ = 0;
 };
 
 }  // namespace squall

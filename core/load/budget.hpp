@@ -15,8 +15,8 @@ struct BudgetState {
   std::uint64_t seen = 0;      // granted as far as the holder knows
   std::uint64_t returned = 0;  // of these handed back unused
   std::uint64_t consumed = 0;  // of these used up
-  std::uint64_t want = 0;      // would use at once / to have some in stock; 0: nothing
-  bool starving = false;       // somebody waits for a token and there are too few
+  std::uint64_t need = 0;      // more than is in hand: the largest take that waits; 0: none waits
+  bool prefetch = false;       // nobody waits, but the stock runs low
 };
 
 /// What the pool tells a lease.
@@ -62,15 +62,19 @@ class BudgetPool {
   struct Holder {
     BudgetState state;
     std::uint64_t granted = 0;
-    std::uint64_t answers = 0;
+    std::uint64_t answers = 0;        // number of the newest grant message
     std::uint64_t waiting_since = 0;  // order among the starving; 0: not starving
-    bool known = false;
     bool lost = false;
-    bool last_told = false;
-    bool recall_told = false;
+    bool recall = false;
+    bool last = false;
+    bool changed = false;             // has something new to be told
     std::uint64_t in_hand() const { return granted - state.returned - state.consumed; }
+    bool starves() const { return !lost && state.need > in_hand(); }
   };
-  void serve(std::vector<BudgetGrant>& out, std::uint32_t answered);
+  std::vector<BudgetGrant> serve();
+  void grant(Holder& holder, std::uint64_t amount);
+  Holder* first_starving();
+  std::uint64_t block() const;
 
   BudgetOptions options_;
   std::vector<Holder> holders_;
@@ -100,8 +104,9 @@ class BudgetLease {
   /// Nobody waits here any longer (users ended): what is in stock may go to others.
   void stop_wanting();
 
-  /// True when a state should be sent now: stock at or below a quarter of the last block, a recall
-  /// to obey, or use to report at the end.  Send `state()` then; sending it at other times is harmless.
+  /// True when a state should be sent now: somebody waits, the stock is at or below a quarter of the
+  /// last block, a recall can be obeyed, or the stock is used up and the pool does not know.  Send
+  /// `state()` then; sending it at other times, or again, is harmless (and heals a lost message).
   bool wants_to_send() const;
   BudgetState state();
   /// A grant came in.  True when takers that wait should try again.
@@ -118,12 +123,16 @@ class BudgetLease {
   std::uint64_t returned_ = 0;
   std::uint64_t consumed_ = 0;
   std::uint64_t last_block_ = 0;
-  std::uint64_t waiting_for_ = 0;  // largest amount somebody waits for
+  std::uint64_t need_ = 0;      // largest amount that waits and cannot be served
+  std::uint64_t reserved_ = 0;  // came for somebody who has not taken it yet: no recall gets it
   std::uint64_t answer_number_ = 0;
-  bool asked_ = false;
+  bool asked_ = false;          // for what is missing now; the answer is on its way
+  bool dry_ = false;            // the last answer brought nothing: no use in asking for stock
   bool recall_ = false;
   bool last_ = false;
-  bool unreported_ = false;
+  bool unwanted_ = false;       // nobody here will take again
+  bool unreported_ = false;     // use or return that no state has told yet
+  std::uint64_t spare() const;
 };
 
 }  // namespace squall

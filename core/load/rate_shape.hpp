@@ -50,7 +50,7 @@ class RateShape {
   std::int64_t time_at_area_ns(long double area) const;
 
   /// How many arrivals the whole shape has: ceil(integrated rate), which is ceil(R * D) for a constant.
-  std::uint64_t count() const { return count_before(duration_ns()); }
+  std::uint64_t count() const;
 
   /// How many arrivals are due before `time_ns`: those m with due_ns(m) < time_ns.
   std::uint64_t count_before(std::int64_t time_ns) const;
@@ -65,31 +65,25 @@ class RateShape {
   /// goes on.  Arrivals keep their numbers across the change, none is repeated or skipped.
   RateShape changed_at(std::int64_t at_ns, Rate rate, std::int64_t end_ns) const;
 
-  /// All rates times numerator / denominator (--scale, --compress).
-  RateShape scaled(std::uint64_t numerator, std::uint64_t denominator) const;
-
  private:
-  // Areas are kept as whole numbers of 1 / (2 * unit_): exact sums over any list of lines.
+  // Areas are kept as whole numbers of 1 / (2 * unit_ns_): exact sums over any list of lines.
   using Area = __int128;
   struct Line {
     std::int64_t begin_ns = 0;
-    std::int64_t for_ns = 0;
-    std::int64_t from = 0;  // rate in events per unit_ ns
+    std::int64_t end_ns = 0;    // exclusive; before begin + slope when a change cut the line off
+    std::int64_t slope_ns = 0;  // the time in which the rate goes from `from` to `to`
+    std::int64_t from = 0;      // events in unit_ns_
     std::int64_t to = 0;
     Area area_before = 0;
   };
-  struct Piece {
-    std::int64_t for_ns;
-    Rate from;
-    Rate to;
-  };
-  static RateShape of(const std::vector<Piece>& pieces);
-  std::vector<Piece> pieces() const;
-  const Line* line_of_area(Area area) const;
-  Area area_at(std::int64_t time_ns) const;
+  void append(std::int64_t for_ns, std::int64_t from, std::int64_t to);
+  void finish_last_line();
+  static Area area_within(const Line& line, std::int64_t offset_ns);
+  std::int64_t time_at(Area area) const;
+  std::int64_t in_unit(Rate rate) const;
 
-  std::vector<Line> lines_;
-  std::int64_t unit_ns_ = 1'000'000'000;  // common denominator of all rates
+  std::vector<Line> lines_;  // without gaps, from 0
+  std::int64_t unit_ns_ = 1'000'000'000;
   Area total_ = 0;
 };
 

@@ -41,12 +41,15 @@ class SlotTable {
     return owner_[slot_of_arrival(arrival)] == owner;
   }
 
-  /// The owner leaves: its slots go one by one to whoever has the fewest per weight.
-  void lose(std::uint32_t owner);
+  /// The owner leaves: its slots go one by one to whoever has the least per weight.  `load` says how
+  /// much hangs on each slot (users, say); without it every slot counts the same.
+  void lose(std::uint32_t owner, std::span<const std::uint32_t> load = {});
   /// A new owner, or one that had left: takes slots from the fullest until it has its share.
-  void join(std::uint32_t owner, double weight = 1.0);
+  void join(std::uint32_t owner, double weight = 1.0, std::span<const std::uint32_t> load = {});
 
  private:
+  std::vector<double> loads(std::span<const std::uint32_t> load) const;
+
   std::vector<std::uint32_t> owner_;  // by slot
   std::vector<double> weight_;        // by owner, 0: not here
 };

@@ -49,11 +49,16 @@ class UserShape {
  private:
   struct Line {
     std::int64_t begin_ns = 0;
-    std::int64_t end_ns = kNeverNs;  // exclusive
+    std::int64_t end_ns = kNeverNs;  // exclusive; before begin + slope when a change cut the line off
+    std::int64_t slope_ns = 1;       // the time in which it goes from `from` to `to`
     std::uint64_t from = 0;
     std::uint64_t to = 0;
+    std::uint64_t at(std::int64_t time_ns) const;
+    std::int64_t first_above_ns(std::uint64_t user) const;
+    std::int64_t first_not_above_ns(std::uint64_t user) const;
   };
   const Line* line_at(std::int64_t time_ns) const;
+  void append(std::int64_t for_ns, std::uint64_t from, std::uint64_t to);
 
   std::vector<Line> lines_;  // without gaps, from 0
 };

@@ -1,0 +1,60 @@
+#include "load/arrivals.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "load/random.hpp"
+
+namespace squall {
+
+ArrivalSequence::ArrivalSequence(RateShape shape, ArrivalOptions options)
+    : options_(options), stream_(stream_id("arrivals", options.population)) {
+  reshape(std::move(shape));
+}
+
+// Moves to the next Poisson arrival's area; false, and no move, when it lies past the end.
+bool ArrivalSequence::step() {
+  const double uniform = unit_interval(hash_index(options_.seed, stream_, index_));
+  const long double area = area_ - std::log1p(-uniform);
+  if (area >= shape_total_) return false;
+  area_ = area;
+  return true;
+}
+
+std::optional<Arrival> ArrivalSequence::take(std::int64_t due_ns) {
+  if (due_ns == kNeverNs) return std::nullopt;
+  // Rounding at a change of the rate may move a due time by a nanosecond, never backwards.
+  last_due_ns_ = std::max(last_due_ns_, due_ns);
+  return Arrival{index_++, last_due_ns_};
+}
+
+std::optional<Arrival> ArrivalSequence::next() {
+  if (options_.kind == ArrivalKind::even) return take(shape_.due_ns(index_));
+  if (!step()) return std::nullopt;
+  return take(shape_.time_at_area_ns(area_));
+}
+
+std::optional<Arrival> ArrivalSequence::next_owned(const SlotTable& slots, std::uint32_t owner) {
+  if (options_.kind == ArrivalKind::even) {
+    for (std::uint32_t passed = 0; passed < slots.size(); ++passed) {
+      if (slots.owns_arrival(owner, index_)) return take(shape_.due_ns(index_));
+      if (index_ >= shape_count_) return std::nullopt;
+      ++index_;
+    }
+    return std::nullopt;  // the owner has no slot at all
+  }
+  while (step()) {
+    if (slots.owns_arrival(owner, index_)) return take(shape_.time_at_area_ns(area_));
+    ++index_;
+  }
+  return std::nullopt;
+}
+
+void ArrivalSequence::reshape(RateShape shape) {
+  shape_ = std::move(shape);
+  shape_count_ = shape_.count();
+  shape_total_ = shape_.area_before(shape_.duration_ns());
+}
+
+}  // namespace squall
