@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace squall {
 namespace {
 
@@ -24,7 +26,7 @@ class Compiler {
   }
 
   std::uint32_t emit(Instruction::Code code, const Step* step, std::uint32_t index = 0) {
-    out_.code.push_back({code, is_on_start_, 0, index, step});
+    out_.code.push_back({code, is_on_start_, in_until_, 0, index, step});
     return here() - 1;
   }
 
@@ -82,7 +84,11 @@ class Compiler {
     const auto series = what.name.empty() ? kNone : binder_.bind_series(what.name, what.type, {});
     emit(Code::until, &step, series);
     const auto body = here();
+    const bool outer = std::exchange(in_until_, true);
+    binder_.set_satisfied(&what.satisfied);
     block(what.steps, depth + 1);
+    binder_.set_satisfied(nullptr);
+    in_until_ = outer;
     out_.code[emit(Code::satisfied, &step, series)].target = body;
   }
   void compile(const Step& step, const GroupStep& what, int depth) {
@@ -96,6 +102,7 @@ class Compiler {
   const bool is_on_start_;
   StepBinder& binder_;
   Program& out_;
+  bool in_until_ = false;
   std::string error_;
 };
 

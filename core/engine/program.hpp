@@ -32,6 +32,7 @@ struct Instruction {
   };
   Code code = Code::end;
   bool in_on_start = false;        // failures stop the user unless the step says otherwise
+  bool in_until = false;           // a poll: its failure is a failed sample and nothing more
   std::uint32_t target = 0;
   std::uint32_t index = 0;         // call: bound operation; until, group: series pair; either: jumps
   const Step* step = nullptr;
@@ -50,6 +51,8 @@ class StepBinder {
   /// The series of a group or a named until.
   virtual std::uint32_t bind_series(const std::string& name, const std::string& type,
                                     const std::map<std::string, std::string>& tags) = 0;
+  /// Operations bound from here on may be asked for what these checks read; nullptr: no longer.
+  virtual void set_satisfied(const std::vector<Check>* checks) = 0;
 };
 
 /// `do: TASK` is taken in place (a task that does itself ends compiling with an error text).

@@ -67,7 +67,7 @@ struct Capture {
   From from = From::output;
   std::uint32_t output = 0;                   // index of the operation's output that is looked at
   std::string key;                            // header name
-  std::string path;                           // JSON pointer or path (json)
+  JsonPath json;                              // path into the output's document (json)
   std::shared_ptr<const Regex> regex;         // first group, or the whole match
   std::uint32_t slot = 0;                     // where it is kept
   bool keep_user = false;                     // lives to the end of the user

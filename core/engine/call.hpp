@@ -1,0 +1,71 @@
+// One operation in flight: what the ABI calls sq_call, with its arguments, its deadline and the user
+// that waits for it. Pooled by the shard; nothing is allocated once a call object has grown.
+#pragma once
+
+#include <squall/abi.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/arguments.hpp"
+#include "engine/plan.hpp"
+#include "net/environment.hpp"
+
+namespace squall {
+
+class Shard;
+class User;
+
+// state       event                next
+// free        acquire              started
+// started     complete()           completed (queued)
+// completed   from the loop        delivered
+// delivered   release              free
+// started     cancel limit passed  quarantined (never used again; the user goes on)
+struct Call final : ::sq_call {
+  enum class State : std::uint8_t { free, started, completed, delivered, quarantined };
+
+  State state = State::free;
+  bool is_cancelled = false;     // cancel() was asked for
+  bool is_timed_out = false;     // … because the deadline passed
+  bool is_cut = false;           // … because the run stops
+  User* user = nullptr;
+  Shard* owner = nullptr;
+  const BoundOperation* operation = nullptr;
+  void* session = nullptr;
+  std::uint64_t reported_out = 0, reported_in = 0;  // by progress()
+  std::uint64_t timeout_ns = 0;
+
+  CallMemory memory;
+  SourcePool sources;
+  struct Deadline : TimerNode { Call* call = nullptr; } deadline;
+  struct Ready : Deferred { Call* call = nullptr; } ready;
+};
+
+/// Thread: the shard's.
+class CallPool {
+ public:
+  Call& take() {
+    if (free_.empty()) {
+      calls_.push_back(std::make_unique<Call>());
+      return *calls_.back();
+    }
+    Call& call = *free_.back();
+    free_.pop_back();
+    return call;
+  }
+  void give(Call& call) {
+    call.memory.clear();
+    call.sources.clear();
+    call.state = Call::State::free;
+    free_.push_back(&call);
+  }
+  std::size_t in_flight() const { return calls_.size() - free_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<Call>> calls_;
+  std::vector<Call*> free_;
+};
+
+}  // namespace squall

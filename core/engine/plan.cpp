@@ -1,0 +1,405 @@
+#include "engine/plan.hpp"
+
+#include "engine/host_api.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+namespace squall {
+namespace {
+
+constexpr std::int64_t kDefaultTimeoutNs = 30'000'000'000;
+constexpr std::int64_t kJobTimeoutNs = 60'000'000'000;
+constexpr std::uint64_t kKeptBytes = 1 << 20;       // of an output that a check or capture reads
+constexpr std::int64_t kEndlessNs = std::int64_t{1} << 60;  // a run without `for`: 36 years
+
+LoadModel model_of(const Load& load) {
+  switch (load.model) {
+    case Load::Model::open: return LoadModel::open;
+    case Load::Model::fleet: return LoadModel::fleet;
+    default: return LoadModel::closed;
+  }
+}
+
+std::string error_text(const sq_error& error) {
+  return std::string(error.text, strnlen(error.text, sizeof(error.text)));
+}
+
+/// One iteration's end that a draw of gaps needs: user and occurrence, and nothing else.
+class GapScope final : public Scope {
+ public:
+  std::int64_t unix_ns() const override { return 0; }
+  const Value* local(std::uint32_t) const override { return nullptr; }
+  std::optional<std::string_view> field(std::uint32_t, std::uint32_t) override { return std::nullopt; }
+  Value& state(std::uint32_t) override { return state_; }
+
+ private:
+  Value state_;
+};
+
+}  // namespace
+
+class Plan::Builder final : public StepBinder {
+ public:
+  Builder(Plan& plan, const Registry& registry, std::vector<std::string>& errors)
+      : plan_(plan), registry_(registry), errors_(errors) {}
+
+  void build() {
+    add_targets();
+    open_protocols();
+    if (!errors_.empty()) return;
+    const RunSpec& run = plan_.scenario_.run;
+    plan_.horizon_ns_ = run.for_ns > 0 ? run.warmup_ns + run.for_ns : kNeverNs;
+    std::uint64_t offset = 0;
+    for (std::uint32_t i = 0; i < plan_.scenario_.populations.size(); ++i) {
+      add_population(i, offset);
+      offset += plan_.populations_.back().users;
+      add_deliveries(plan_.scenario_.populations[i]);
+    }
+  }
+
+  std::uint32_t bind_operation(const OperationStep& step) override {
+    BoundOperation bound;
+    bound.spec = &step;
+    bound.protocol = step.protocol;
+    const ProtocolInstance& instance = plan_.protocols_[step.protocol];
+    bound.op = instance.protocol->ops[step.operation];
+    bound.series = series(step.name, step.operation_name, step.type, SeriesKind::operation, step.tags);
+    if (const auto* index = std::get_if<std::uint32_t>(&step.target)) {
+      if (*index != kNone) bound.target = &plan_.targets_.at(*index);
+    } else {
+      bound.target_template = &std::get<Template>(step.target);
+    }
+    const std::int64_t of_target = bound.target ? static_cast<std::int64_t>(bound.target->options().timeout_ns) : 0;
+    bound.timeout_ns = step.timeout_ns ? step.timeout_ns
+                       : of_target     ? of_target
+                       : step.operation_name == "job.run" ? kJobTimeoutNs
+                                                          : kDefaultTimeoutNs;
+    judge_code(bound, step);
+    prepare(bound, step, instance);
+    plan_.operations_.push_back(std::move(bound));
+    return static_cast<std::uint32_t>(plan_.operations_.size() - 1);
+  }
+
+  std::uint32_t bind_series(const std::string& name, const std::string& type,
+                            const std::map<std::string, std::string>& tags) override {
+    return series(name, "group", type.empty() ? "group" : type, SeriesKind::group, tags);
+  }
+
+  void set_satisfied(const std::vector<Check>* checks) override { satisfied_ = checks; }
+
+ private:
+  void add_targets() {
+    for (const TargetSpec& spec : plan_.scenario_.targets) {
+      TargetOptions options;
+      options.timeout_ns = static_cast<std::uint64_t>(spec.timeout_ns);
+      options.sources = spec.source;
+      options.congestion = spec.congestion;
+      options.max_connections = spec.max_connections;
+      const auto text = [](const Template& path) { return path.is_constant() ? path.constant().to_text() : ""; };
+      options.tls = {text(spec.tls.ca), text(spec.tls.cert), text(spec.tls.key), spec.tls.server_name,
+                     spec.tls.insecure};
+      const std::string mistake = plan_.targets_.add(spec.name, spec.url, std::move(options));
+      if (!mistake.empty()) errors_.push_back(fmt::format("target '{}': {}", spec.name, mistake));
+    }
+  }
+
+  void open_protocols() {
+    for (const ProtocolSpec& spec : plan_.scenario_.protocols) {
+      const Plugin* plugin = registry_.find_protocol(spec.name);
+      if (!plugin) {
+        errors_.push_back(fmt::format("no plugin offers protocol '{}'", spec.name));
+        return;
+      }
+      std::string text;
+      ArgumentWriter writer{plan_.scenario_, plan_.statics_, nullptr, nullptr, text};
+      std::vector<sq_pair> options(spec.options.size());
+      for (std::size_t i = 0; i < options.size(); ++i) {
+        options[i].key = to_str(plan_.statics_.copy(spec.options[i].first));
+        if (!writer.write(spec.options[i].second, SQ_T_NULL, options[i].value)) {
+          errors_.push_back(fmt::format("plugins.{}.{}: {}", spec.name, spec.options[i].first, text));
+        }
+      }
+      ProtocolInstance instance{plugin->protocol, nullptr};
+      sq_error error{};
+      if (plugin->protocol->open(options.data(), options.size(), &instance.instance, &error) != SQ_OK) {
+        errors_.push_back(fmt::format("plugins.{}: {}", spec.name, error_text(error)));
+        return;
+      }
+      plan_.protocols_.push_back(instance);
+    }
+  }
+
+  void judge_code(BoundOperation& bound, const OperationStep& step) {
+    if (!bound.op->code_output) return;
+    for (std::uint32_t i = 0; bound.op->outputs && bound.op->outputs[i]; ++i) {
+      if (std::string_view(bound.op->outputs[i]->name) == bound.op->code_output) bound.code_output = i;
+    }
+    bound.judges_code = true;
+    for (const Check& check : step.expect) {
+      if (check.output == bound.code_output) bound.judges_code = false;
+    }
+  }
+
+  void prepare(BoundOperation& bound, const OperationStep& step, const ProtocolInstance& instance) {
+    std::vector<sq_binding> bindings;
+    std::string text;
+    ArgumentWriter writer{plan_.scenario_, plan_.statics_, nullptr, nullptr, text};
+    for (const ParamValue& param : step.params) {
+      sq_binding binding{param.param, -1, {}};
+      if (param.is_constant()) {
+        if (!writer.write(param, binding.value)) {
+          errors_.push_back(fmt::format("{}: {}: {}", step.operation_name,
+                                        bound.op->params[param.param]->name, text));
+          return;
+        }
+      } else {
+        binding.slot = static_cast<std::int32_t>(bound.slots.size());
+        bound.slots.push_back(&param);
+      }
+      bindings.push_back(binding);
+    }
+    if (bound.target_template) {
+      bindings.push_back({SQ_PARAM_TO, static_cast<std::int32_t>(bound.slots.size()), {}});
+    } else if (bound.target) {
+      sq_binding binding{SQ_PARAM_TO, -1, {}};
+      binding.value.type = SQ_T_TARGET;
+      binding.value.u.target = bound.target;
+      bindings.push_back(binding);
+    }
+    sq_wants wants{sizeof(sq_wants), 0, 0, kKeptBytes};
+    for (const Check& check : step.expect) {
+      if (check.output < 64) wants.outputs |= std::uint64_t{1} << check.output;
+    }
+    for (const Capture& capture : step.captures) {
+      if (capture.output < 64) wants.outputs |= std::uint64_t{1} << capture.output;
+    }
+    if (satisfied_) {
+      for (const Check& check : *satisfied_) {
+        if (check.output < 64) wants.outputs |= std::uint64_t{1} << check.output;
+      }
+    }
+    sq_error error{};
+    if (instance.protocol->prepare(instance.instance, step.operation, bindings.data(),
+                                   static_cast<std::uint32_t>(bindings.size()), &wants, &bound.prepared,
+                                   &error) != SQ_OK) {
+      errors_.push_back(fmt::format("{} (step '{}'): {}", step.operation_name, step.name, error_text(error)));
+    }
+  }
+
+  std::uint32_t series(const std::string& name, const std::string& operation, const std::string& type,
+                       SeriesKind kind, const std::map<std::string, std::string>& tags) {
+    SeriesKey key;
+    key.population = population_->name;
+    key.task = task_ ? task_->name : part_;
+    key.name = name;
+    key.operation = operation;
+    key.type = type.empty() ? "request" : type;
+    key.model = model_of(population_->load);
+    key.kind = kind;
+    key.background = population_->background;
+    std::map<std::string, std::string> all = population_->tags;
+    if (task_) all.insert(task_->tags.begin(), task_->tags.end());
+    for (const auto& [tag, value] : tags) all[tag] = value;
+    key.tags.assign(all.begin(), all.end());
+    return plan_.series_->intern(std::move(key));
+  }
+
+  std::uint32_t budget(const Budget& budget, const std::string& owner, std::uint32_t task,
+                       std::uint32_t population) {
+    BudgetPlan plan;
+    plan.owner = owner;
+    plan.task = task;
+    plan.population = population;
+    if (budget.iterations) plan.unit = BudgetPlan::Unit::iterations, plan.total = budget.iterations;
+    else if (budget.requests) plan.unit = BudgetPlan::Unit::requests, plan.total = budget.requests;
+    else if (budget.bytes) {
+      errors_.push_back(fmt::format("{}: stop_after bytes is not supported yet", owner));
+      return kNone;
+    } else return kNone;
+    for (std::uint32_t i = 0; i < plan_.budgets_.size(); ++i) {
+      if (plan_.budgets_[i].owner == owner) return i;
+    }
+    plan_.budgets_.push_back(plan);
+    return static_cast<std::uint32_t>(plan_.budgets_.size() - 1);
+  }
+
+  void add_deliveries(const PopulationSpec& spec) {
+    auto& places = plan_.delivery_series_.emplace_back();
+    for (const DeliveryName& name : delivery_names()) {
+      SeriesKey key;
+      key.population = spec.name;
+      key.name = name.name;
+      key.operation = name.operation;
+      key.type = "delivery";
+      key.model = model_of(spec.load);
+      key.kind = SeriesKind::delivery;
+      key.background = spec.background;
+      places.push_back(plan_.series_->intern(std::move(key)));
+    }
+  }
+
+  void compile(const Steps& steps, bool is_on_start, Program& program) {
+    const std::string error = compile_program(plan_.scenario_, steps, is_on_start, *this, program);
+    if (!error.empty()) errors_.push_back(fmt::format("population '{}': {}", population_->name, error));
+  }
+
+  void add_population(std::uint32_t index, std::uint64_t offset) {
+    const PopulationSpec& spec = plan_.scenario_.populations[index];
+    population_ = &spec;
+    PopulationPlan plan;
+    plan.spec = &spec;
+    plan.index = index;
+    plan.slot_offset = offset;
+    std::vector<double> weights;
+    for (const auto& [task, weight] : spec.tasks) {
+      task_ = &plan_.scenario_.tasks[task];
+      TaskPlan task_plan;
+      task_plan.task = task;
+      task_plan.budget = budget(task_->stop_after, fmt::format("task {}", task_->name), task, kNone);
+      compile(task_->steps, false, task_plan.program);
+      plan.tasks.push_back(std::move(task_plan));
+      weights.push_back(weight);
+    }
+    task_ = nullptr;
+    part_ = "on_start";
+    compile(spec.on_start, true, plan.on_start);
+    part_ = "on_stop";
+    compile(spec.on_stop, false, plan.on_stop);
+    plan.choice.emplace(weights);
+    plan.budget = budget(spec.stop_after, fmt::format("population {}", spec.name), kNone, index);
+    plan_.connect_ns_ = std::max(plan_.connect_ns_, spec.connect_over_ns);
+    add_load(plan);
+    plan_.populations_.push_back(std::move(plan));
+  }
+
+  /// How long the population's load may last, from its own start.
+  std::int64_t load_ns(const PopulationSpec& spec) const {
+    std::int64_t left = plan_.horizon_ns_ == kNeverNs ? kEndlessNs : plan_.horizon_ns_ - spec.start_ns;
+    if (spec.stop_after.time_ns > 0) left = std::min(left, spec.stop_after.time_ns);
+    return std::max<std::int64_t>(left, 0);
+  }
+
+  void add_load(PopulationPlan& plan) {
+    const PopulationSpec& spec = *plan.spec;
+    const Load& load = spec.load;
+    const std::int64_t for_ns = load_ns(spec);
+    switch (load.model) {
+      case Load::Model::closed: {
+        if (load.stages.empty()) {
+          plan.users_over_time = UserShape::constant(std::llround(load.users), load.ramp_ns);
+        } else {
+          std::vector<UserStage> stages;
+          for (const Stage& stage : load.stages) {
+            stages.push_back({stage.for_ns, static_cast<std::uint64_t>(std::llround(stage.value)), stage.jump});
+          }
+          plan.users_over_time = UserShape::stages(stages, std::llround(load.users));
+          plan.has_end = true;
+        }
+        plan.users = plan.users_over_time.peak();
+        break;
+      }
+      case Load::Model::open: {
+        if (load.stages.empty()) {
+          plan.arrivals_over_time = RateShape::constant(rate_per(load.rate_per_s, 1'000'000'000), for_ns);
+          plan.has_end = plan_.horizon_ns_ != kNeverNs || spec.stop_after.time_ns > 0;
+        } else {
+          std::vector<RateStage> stages;
+          for (const Stage& stage : load.stages) {
+            stages.push_back({stage.for_ns, rate_per(stage.value, 1'000'000'000), stage.jump});
+          }
+          plan.arrivals_over_time = RateShape::stages(stages, rate_per(load.rate_per_s, 1'000'000'000));
+          plan.has_end = true;
+        }
+        plan.users = load.max_users;
+        if (plan_.horizon_ns_ != kNeverNs && !load.poisson) {
+          plan.planned = plan.arrivals_over_time.count_before(std::min(for_ns, plan.arrivals_over_time.duration_ns()));
+        }
+        break;
+      }
+      case Load::Model::fleet: {
+        plan.users = static_cast<std::uint64_t>(std::llround(load.users));
+        plan.has_end = plan_.horizon_ns_ != kNeverNs;
+        if (load.every_by_task.empty()) {
+          plan.schedules.push_back(schedule(plan, load.every, for_ns, 0));
+        } else {
+          std::uint64_t clock = 0;
+          for (const auto& [task, every] : load.every_by_task) {
+            std::variant<std::monostate, std::int64_t, Distribution> period;
+            if (const auto* fixed = std::get_if<std::int64_t>(&every)) period = *fixed;
+            if (const auto* drawn = std::get_if<Distribution>(&every)) period = *drawn;
+            plan.schedules.push_back(schedule(plan, period, for_ns, clock++));
+          }
+        }
+        if (plan_.horizon_ns_ != kNeverNs) {
+          for (const FleetSchedule& schedule : plan.schedules) plan.planned += schedule.count();
+        }
+        break;
+      }
+    }
+  }
+
+  FleetSchedule schedule(const PopulationPlan& plan,
+                         const std::variant<std::monostate, std::int64_t, Distribution>& every,
+                         std::int64_t for_ns, std::uint64_t clock) const {
+    const Load& load = plan.spec->load;
+    FleetOptions options;
+    options.users = plan.users;
+    options.horizon_ns = for_ns;
+    options.seed = plan_.scenario_.seed;
+    options.population = plan.index + (clock << 32);
+    options.phase = load.phase == Load::Phase::aligned     ? FleetPhase::aligned
+                    : load.phase == Load::Phase::staggered ? FleetPhase::staggered
+                                                           : FleetPhase::random;
+    double period_ns = 0;
+    if (const auto* fixed = std::get_if<std::int64_t>(&every)) {
+      options.every_ns = *fixed;
+      period_ns = static_cast<double>(*fixed);
+    } else if (const auto* drawn = std::get_if<Distribution>(&every)) {
+      period_ns = drawn->mean();
+      options.gap_ns = [gap = *drawn, seed = options.seed, population = options.population](
+                           std::uint64_t user, std::uint64_t occurrence) {
+        if (gap.is_fixed()) occurrence = 0;
+        RandomStream random{mix_words({seed, population, user, occurrence, 0x6761707Au})};
+        return gap.sample_int(random);
+      };
+    }
+    options.jitter_ns = static_cast<std::int64_t>(load.jitter_ns + load.jitter_share * period_ns);
+    return FleetSchedule(options);
+  }
+
+  Plan& plan_;
+  const Registry& registry_;
+  std::vector<std::string>& errors_;
+  const PopulationSpec* population_ = nullptr;
+  const Task* task_ = nullptr;
+  std::string part_;                 // "on_start", "on_stop": what stands in place of a task
+  const std::vector<Check>* satisfied_ = nullptr;  // of the until around: reads its pass's last operation
+};
+
+Plan::Plan(const Scenario& scenario) : scenario_(scenario), series_(std::make_unique<SeriesTable>()) {}
+
+std::unique_ptr<Plan> Plan::make(const Scenario& scenario, const Registry& registry,
+                                 std::vector<std::string>& errors) {
+  std::unique_ptr<Plan> plan(new Plan(scenario));
+  Builder(*plan, registry, errors).build();
+  return plan;
+}
+
+std::uint32_t Plan::delivery_series(std::uint32_t population, std::uint32_t handle) const {
+  const auto& places = delivery_series_[population];
+  return handle < places.size() ? places[handle] : kNone;
+}
+
+Plan::~Plan() {
+  for (const BoundOperation& operation : operations_) {
+    if (operation.prepared) protocols_[operation.protocol].protocol->unprepare(operation.prepared);
+  }
+  for (const ProtocolInstance& instance : protocols_) instance.protocol->close(instance.instance);
+}
+
+}  // namespace squall

@@ -1,0 +1,219 @@
+#include "engine/population.hpp"
+
+#include <algorithm>
+
+#include "engine/shard.hpp"
+
+namespace squall {
+
+std::unique_ptr<Population> Population::make(Shard& shard, const PopulationPlan& plan) {
+  switch (plan.spec->load.model) {
+    case Load::Model::open: return make_open_population(shard, plan);
+    case Load::Model::fleet: return make_fleet_population(shard, plan);
+    default: return make_closed_population(shard, plan);
+  }
+}
+
+Population::Population(Shard& shard, const PopulationPlan& plan)
+    : shard_(shard), plan_(plan), finished_(plan.tasks.size(), false) {
+  // Owned users are numbered within one turn of the slot table, so that users_ has no holes.
+  const SlotTable& slots = shard.slots();
+  rank_.assign(slots.size(), kNone);
+  const std::uint64_t offset = plan.spec->sessions ? 0 : plan.slot_offset;
+  for (std::uint32_t k = 0; k < slots.size(); ++k) {
+    if (slots.owns_user(shard.index(), k, offset)) rank_[k] = owned_per_turn_++;
+  }
+}
+
+Population::~Population() = default;
+
+IterationCounts& Population::counts() { return shard_.recorder().iterations(plan_.index); }
+
+// With `sessions` a user lives where its session lives: both go by the index of the session.
+bool Population::owns(std::uint64_t user) const {
+  const std::uint64_t placed = plan_.spec->sessions ? user % plan_.spec->sessions : user;
+  return rank_[placed % rank_.size()] != kNone;
+}
+
+std::uint64_t Population::owned_below(std::uint64_t users) const {
+  std::uint64_t owned = 0;
+  if (!plan_.spec->sessions) {
+    owned = users / rank_.size() * owned_per_turn_;
+    users %= rank_.size();
+  }
+  for (std::uint64_t k = 0; k < users; ++k) owned += owns(k);
+  return owned;
+}
+
+User& Population::user_at(std::uint64_t index) {
+  std::size_t rank;
+  if (plan_.spec->sessions) {
+    rank = index;   // sparse, but such populations are small against their sessions' cost
+  } else {
+    rank = index / rank_.size() * owned_per_turn_ + rank_[index % rank_.size()];
+  }
+  if (rank >= users_.size()) users_.resize(rank + 1);
+  if (!users_[rank]) users_[rank] = std::make_unique<User>(*this, index);
+  return *users_[rank];
+}
+
+void Population::begin() {
+  if (has_begun() || is_stopped_) return;
+  begin_ns_ = shard_.loop().turn_ns();
+  on_begin();
+  check_end();
+}
+
+void Population::start(User& user) {
+  ++present_;
+  user.start();
+}
+
+void Population::stop() {
+  if (is_stopped_) return;
+  is_stopped_ = true;
+  on_stop();
+  for (auto& user : users_) {
+    if (user && user->state() != User::State::absent) user->retire();
+  }
+  check_end();
+}
+
+void Population::drop_waits() {
+  for (auto& user : users_) {
+    if (user) user->drop_wait();
+  }
+}
+
+void Population::cut(bool is_final) {
+  is_stopped_ = true;
+  for (auto& user : users_) {
+    if (user) user->cut(is_final);
+  }
+  check_end();
+}
+
+void Population::finish_task(std::uint32_t task) {
+  bool is_ours = task == kNone;
+  for (std::size_t entry = 0; entry < plan_.tasks.size(); ++entry) {
+    if (task != kNone && plan_.tasks[entry].task != task) continue;
+    is_ours = is_ours || !finished_[entry];
+    finished_[entry] = true;
+  }
+  if (is_ours && all_finished()) stop();
+}
+
+bool Population::all_finished() const {
+  return std::all_of(finished_.begin(), finished_.end(), [](bool finished) { return finished; });
+}
+
+void Population::user_gone(User&) {
+  --present_;
+  check_end();
+}
+
+void Population::check_end() {
+  if (has_ended_ || present_ > 0) return;
+  if (!is_stopped_ && !(has_begun() && load_is_over())) return;
+  has_ended_ = true;
+  shard_.population_ended(*this);
+}
+
+void Population::fill(PopulationWindow& window) const {
+  window.users_planned = planned_users();
+  window.users_present = present_;
+  window.users_retiring = retiring_;
+}
+
+// ---- sessions --------------------------------------------------------------------------------------------
+
+std::uint64_t Population::session_index(const User& user) const {
+  return plan_.spec->sessions ? user.index() % plan_.spec->sessions : user.index();
+}
+
+void* Population::session(User& user, std::uint32_t protocol, std::string& error) {
+  const std::size_t protocols = shard_.plan().protocols().size();
+  const std::uint64_t index = session_index(user);
+  const std::size_t place =
+      plan_.spec->sessions ? index : index / rank_.size() * owned_per_turn_ + rank_[index % rank_.size()];
+  if ((place + 1) * protocols > sessions_.size()) sessions_.resize((place + 1) * protocols, nullptr);
+  void*& session = sessions_[place * protocols + protocol];
+  if (!session) session = shard_.open_session(protocol, plan_.index, index, error);
+  return session;
+}
+
+void Population::close_sessions(std::size_t first) {
+  const std::size_t protocols = shard_.plan().protocols().size();
+  for (std::size_t protocol = 0; protocol < protocols && first + protocol < sessions_.size(); ++protocol) {
+    void*& session = sessions_[first + protocol];
+    if (session) shard_.close_session(static_cast<std::uint32_t>(protocol), session);
+    session = nullptr;
+  }
+}
+
+// A shared session lives until nobody is left who could use it.
+void Population::close_session(User& user) {
+  const std::size_t protocols = shard_.plan().protocols().size();
+  if (plan_.spec->sessions) {
+    if (present_ > 1) return;
+    for (std::size_t first = 0; first < sessions_.size(); first += protocols) close_sessions(first);
+    return;
+  }
+  const std::uint64_t index = user.index();
+  close_sessions((index / rank_.size() * owned_per_turn_ + rank_[index % rank_.size()]) * protocols);
+}
+
+// ---- tokens and tasks ------------------------------------------------------------------------------------
+
+BudgetLease::Answer Population::take(std::uint32_t budget, BudgetPlan::Unit unit, User* waiter) {
+  if (budget == kNone || shard_.plan().budgets()[budget].unit != unit) return BudgetLease::Answer::taken;
+  return shard_.take_token(budget, waiter);
+}
+
+BudgetLease::Answer Population::take_request_token(User& user) {
+  const auto unit = BudgetPlan::Unit::requests;
+  const std::uint32_t of_task = plan_.tasks[user.task()].budget;
+  const auto first = take(of_task, unit, &user);
+  if (first != BudgetLease::Answer::taken) return first;
+  const auto second = take(plan_.budget, unit, &user);
+  if (second != BudgetLease::Answer::taken && of_task != kNone &&
+      shard_.plan().budgets()[of_task].unit == unit) {
+    shard_.give_back_token(of_task);
+  }
+  return second;
+}
+
+BudgetLease::Answer Population::take_iteration_token(std::uint32_t entry, User* waiter) {
+  const auto unit = BudgetPlan::Unit::iterations;
+  const std::uint32_t of_task = plan_.tasks[entry].budget;
+  const auto first = take(of_task, unit, waiter);
+  if (first != BudgetLease::Answer::taken) return first;
+  const auto second = take(plan_.budget, unit, waiter);
+  if (second != BudgetLease::Answer::taken && of_task != kNone &&
+      shard_.plan().budgets()[of_task].unit == unit) {
+    shard_.give_back_token(of_task);
+  }
+  return second;
+}
+
+std::uint32_t Population::choose_task(User& user) {
+  const auto& choice = *plan_.choice;
+  while (!is_stopped_) {
+    const std::uint64_t turn = user.choice_turn;
+    const std::uint32_t entry = choice.choose(user.index(), user.choice_turn,
+                                              [this](std::uint32_t candidate) { return !finished_[candidate]; });
+    if (entry == choice.entries()) break;
+    switch (take_iteration_token(entry, &user)) {
+      case BudgetLease::Answer::taken: return entry;
+      case BudgetLease::Answer::waiting:
+        user.choice_turn = turn;   // the same task again when tokens have come
+        user.wait_for_token();
+        return kNone;
+      case BudgetLease::Answer::over: break;  // finish_task has been called: choose among the rest
+    }
+  }
+  if (!is_stopped_) user.retire();
+  return kNone;
+}
+
+}  // namespace squall

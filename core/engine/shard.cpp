@@ -1,0 +1,513 @@
+#include "engine/shard.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "engine/host_api.hpp"
+
+namespace squall {
+namespace {
+
+constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::uint64_t kCancelLimitNs = 5 * kSecondNs;
+constexpr std::uint64_t kCloseLimitNs = 10 * kSecondNs;
+constexpr int kPopulationShift = 40;   // a session's id: population, then index
+
+struct CloseDone : sq_done {
+  Shard* shard = nullptr;
+};
+
+/// CPU time and run-queue delay of this thread so far, in ns; zeros when the kernel does not say.
+std::pair<std::uint64_t, std::uint64_t> thread_times() {
+  char path[64];
+  std::snprintf(path, sizeof(path), "/proc/self/task/%ld/schedstat", syscall(SYS_gettid));
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {0, 0};
+  char text[128] = {};
+  const ssize_t got = ::read(fd, text, sizeof(text) - 1);
+  ::close(fd);
+  unsigned long long cpu = 0, delay = 0;
+  if (got <= 0 || std::sscanf(text, "%llu %llu", &cpu, &delay) != 2) return {0, 0};
+  return {cpu, delay};
+}
+
+RecorderOptions recorder_options(const Plan& plan, std::uint32_t shard) {
+  RecorderOptions options;
+  options.source = shard;
+  options.warmup_ns = plan.scenario().run.warmup_ns;
+  options.populations = static_cast<std::uint32_t>(plan.populations().size());
+  options.targets = plan.targets().size();
+  return options;
+}
+
+}  // namespace
+
+Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplink,
+             std::vector<std::atomic<std::uint64_t>>& positions, ShardOptions options)
+    : plan_(plan), slots_(slots), loop_(loop), uplink_(uplink), positions_(positions), options_(options),
+      recorder_(recorder_options(plan, options.index)), protocols_(plan.protocols().size()) {
+  handle_.loop = &loop;
+  handle_.shard = this;
+  handle_.number = options.index;
+  if (loop.reactor()) {
+    net_ = std::make_unique<ShardNet>(loop, *loop.reactor(), plan.targets(), options.resolver);
+    handle_.net = net_.get();
+    // Ready while the loop was busy: somewhere between its last sleep and this one; half of it is fair.
+    loop.reactor()->set_turn_hook(
+        [](void* context, const Turn& turn, std::uint64_t start_ns) noexcept {
+          const std::uint64_t ready = turn.slept ? turn.return_ns
+                                                 : turn.previous_return_ns + (turn.enter_ns - turn.previous_return_ns) / 2;
+          static_cast<Shard*>(context)->recorder_.turn(static_cast<std::int64_t>(start_ns - std::min(start_ns, ready)));
+        },
+        this);
+  }
+  for (std::size_t i = 0; i < plan.budgets().size(); ++i) budgets_.push_back({BudgetLease(options.index), {}, false});
+  for (const PopulationPlan& population : plan.populations()) {
+    populations_.push_back(Population::make(*this, population));
+  }
+  const auto set = [this](Step& step, void (Shard::*what)()) {
+    step.shard = this;
+    step.what = what;
+    step.fire = [](TimerNode& node) noexcept {
+      auto& own = static_cast<Step&>(node);
+      (own.shard->*own.what)();
+    };
+  };
+  set(connect_, &Shard::begin_connecting);
+  set(run_, &Shard::begin_running);
+  set(horizon_, &Shard::reach_horizon);
+  set(tick_, &Shard::tick);
+  set(drain_, &Shard::drain_is_over);
+  set(grace_, &Shard::grace_is_over);
+  set(close_guard_, &Shard::finish);
+  for (std::size_t i = 0; i < populations_.size(); ++i) {
+    starts_.push_back(std::make_unique<Step>());
+    set(*starts_.back(), &Shard::begin_starting_populations);
+  }
+}
+
+Shard::~Shard() {
+  for (Step* step : {&connect_, &run_, &horizon_, &tick_, &drain_, &grace_, &close_guard_}) loop_.disarm(*step);
+  for (auto& start : starts_) loop_.disarm(*start);
+}
+
+// ---- phases ----------------------------------------------------------------------------------------
+
+std::string Shard::prepare(std::uint64_t zero_ns) {
+  zero_ns_ = zero_ns;
+  for (std::size_t i = 0; i < protocols_.size(); ++i) {
+    const ProtocolInstance& instance = plan_.protocols()[i];
+    sq_error error{};
+    if (instance.protocol->shard_open(instance.instance, handle(), &protocols_[i].state, &error) != SQ_OK) {
+      return fmt::format("plugin '{}' cannot open its shard: {}", instance.protocol->name,
+                         std::string_view(error.text, strnlen(error.text, sizeof(error.text))));
+    }
+    ++plugins_open_;
+  }
+  const RunSpec& run = plan_.scenario().run;
+  drain_ns_ = run.drain_ns;
+  grace_ns_ = run.grace_ns;
+  if (plan_.connect_ns() > 0) arm(connect_, zero_ns - static_cast<std::uint64_t>(plan_.connect_ns()));
+  arm(run_, zero_ns);
+  if (plan_.horizon_ns() != kNeverNs) arm(horizon_, zero_ns + static_cast<std::uint64_t>(plan_.horizon_ns()));
+  return {};
+}
+
+void Shard::begin_connecting() {
+  for (auto& population : populations_) population->connect();
+}
+
+void Shard::start_at(User& user, std::int64_t run_time_ns) {
+  user.clock.fire = [](TimerNode& node) noexcept {
+    User& own = *static_cast<User::Clock&>(node).user;
+    own.owner().start_early(own);
+  };
+  loop_.arm(user.clock, static_cast<std::uint64_t>(static_cast<std::int64_t>(zero_ns_) + run_time_ns));
+}
+
+void Shard::begin_running() {
+  if (phase_ != Phase::waiting) return;
+  phase_ = Phase::running;
+  busy_wall_ns_ = loop_.now_ns();
+  const auto [cpu, delay] = loop_.reactor() ? thread_times() : std::pair<std::uint64_t, std::uint64_t>{};
+  busy_spent_ns_ = cpu + delay;
+  arm(tick_, zero_ns_ + kSecondNs);
+  for (std::size_t i = 0; i < populations_.size(); ++i) {
+    const PopulationSpec& spec = *populations_[i]->plan().spec;
+    if (spec.after == kNone && spec.start_ns > 0) {
+      arm(*starts_[i], zero_ns_ + static_cast<std::uint64_t>(spec.start_ns));
+    }
+  }
+  begin_starting_populations();
+}
+
+void Shard::begin_starting_populations() {
+  for (auto& population : populations_) {
+    const PopulationSpec& spec = *population->plan().spec;
+    if (phase_ != Phase::running || population->has_begun() || spec.after != kNone) continue;
+    if (run_time(loop_.turn_ns()) >= spec.start_ns) population->begin();
+  }
+}
+
+void Shard::begin_population(std::uint32_t population) {
+  if (phase_ == Phase::running) populations_[population]->begin();
+}
+
+void Shard::reach_horizon() { stop(drain_ns_, grace_ns_); }
+
+void Shard::stop(std::int64_t drain_ns, std::int64_t grace_ns) {
+  if (phase_ >= Phase::closing) return;
+  const std::uint64_t now = loop_.now_ns();
+  grace_ns_ = grace_ns;
+  drain_end_ns_ = now + static_cast<std::uint64_t>(drain_ns);
+  if (phase_ >= Phase::draining) {   // asked again: sooner
+    if (phase_ == Phase::draining) arm(drain_, drain_end_ns_);
+    else arm(grace_, now + static_cast<std::uint64_t>(grace_ns));
+    return;
+  }
+  loop_.disarm(connect_);
+  loop_.disarm(run_);
+  loop_.disarm(horizon_);
+  for (auto& start : starts_) loop_.disarm(*start);
+  phase_ = Phase::draining;
+  // At the horizon the end is the planned time, not that of the timer's firing.
+  load_end_ns_ = now;
+  if (plan_.horizon_ns() != kNeverNs) {
+    load_end_ns_ = std::min(now, zero_ns_ + static_cast<std::uint64_t>(plan_.horizon_ns()));
+  }
+  if (!tick_.armed) arm(tick_, now + kSecondNs);
+  for (auto& population : populations_) population->stop();
+  for (auto& population : populations_) population->drop_waits();
+  arm(drain_, drain_end_ns_);
+  check_gone();
+}
+
+void Shard::drain_is_over() {
+  if (phase_ != Phase::draining) return;
+  phase_ = Phase::cutting;
+  arm(grace_, loop_.now_ns() + static_cast<std::uint64_t>(grace_ns_));
+  for (auto& population : populations_) population->cut(false);
+  check_gone();
+}
+
+void Shard::grace_is_over() {
+  if (phase_ != Phase::cutting) return;
+  for (auto& population : populations_) population->cut(true);
+  check_gone();
+}
+
+void Shard::population_ended(Population& population) {
+  uplink_.population_ended(options_.index, population.plan().index);
+  check_gone();
+}
+
+void Shard::check_gone() {
+  if (phase_ < Phase::draining || phase_ >= Phase::closing) return;
+  for (auto& population : populations_) {
+    if (!population->has_ended()) return;
+  }
+  begin_closing();
+}
+
+void Shard::begin_closing() {
+  phase_ = Phase::closing;
+  loop_.disarm(drain_);
+  loop_.disarm(grace_);
+  arm(close_guard_, loop_.now_ns() + kCloseLimitNs);
+  ++plugins_open_;   // this function's own hold: a plugin may be done at once
+  for (std::size_t i = 0; i < protocols_.size(); ++i) {
+    if (!protocols_[i].state) continue;
+    auto* done = new CloseDone;
+    done->shard = this;
+    done->done = [](sq_done* handle, sq_status, sq_str) {
+      auto* own = static_cast<CloseDone*>(handle);
+      Shard* shard = own->shard;
+      delete own;
+      shard->plugin_closed();
+    };
+    plan_.protocols()[i].protocol->shard_close(protocols_[i].state, done);
+  }
+  plugin_closed();
+}
+
+void Shard::plugin_closed() {
+  SQUALL_ASSERT(plugins_open_ > 0);
+  if (--plugins_open_ > 0) return;
+  if (net_) net_->close_all();
+  // What is deferred now (the last on_closed) comes first.
+  arm(close_guard_, loop_.now_ns());
+}
+
+void Shard::finish() {
+  if (phase_ == Phase::finished) return;
+  if (plugins_open_ > 0) {
+    loop_.plugin_fault("a plugin did not close its shard within 10 s");
+    plugins_open_ = 0;
+    if (net_) net_->close_all();
+    arm(close_guard_, loop_.now_ns() + kSecondNs / 1000);
+    return;
+  }
+  if (net_ && !net_->is_idle()) return arm(close_guard_, loop_.now_ns() + kSecondNs / 1000);
+  phase_ = Phase::finished;
+  loop_.disarm(tick_);
+  for (auto& population : populations_) population->close_books();
+  fill_gauges();
+  const std::uint64_t now = loop_.now_ns();
+  const double is_busy = busy();
+  uplink_.records(options_.index, recorder_.finish(std::max<std::int64_t>(run_time(now), 0), is_busy, cpu_s_));
+  for (const std::string& fault : loop_.faults()) uplink_.event(options_.index, "plugin_fault", fault);
+  uplink_.finished(options_.index);
+}
+
+// ---- once a second ----------------------------------------------------------------------------------
+
+double Shard::busy() {
+  if (!loop_.reactor()) return 0;
+  const auto [cpu, delay] = thread_times();
+  const std::uint64_t now = loop_.now_ns();
+  const std::uint64_t wall = now - busy_wall_ns_;
+  const double share = wall ? static_cast<double>(cpu + delay - busy_spent_ns_) / static_cast<double>(wall) : 0;
+  busy_wall_ns_ = now;
+  busy_spent_ns_ = cpu + delay;
+  cpu_s_ = static_cast<double>(cpu) / 1e9;
+  return std::min(share, 1.0);
+}
+
+void Shard::fill_gauges() {
+  for (auto& population : populations_) population->fill(recorder_.population(population->plan().index));
+  if (!populations_.empty()) recorder_.population(0).in_flight = calls_.in_flight();
+  if (!net_) return;
+  const auto counters = net_->counters();
+  for (std::uint32_t target = 0; target < counters.size(); ++target) {
+    ConnectionCounts& counts = recorder_.connections(target);
+    counts.opened = counters[target].opened;
+    counts.closed_by_peer = counters[target].closed_by_peer;
+    counts.failed = counters[target].failed;
+  }
+}
+
+void Shard::tick() {
+  fill_gauges();
+  const std::uint64_t now = loop_.turn_ns();
+  const double is_busy = busy();
+  uplink_.records(options_.index, recorder_.drain(run_time(now), is_busy, cpu_s_));
+  std::uint64_t next = tick_.at_ns + kSecondNs;
+  if (next <= now) next = now + kSecondNs - (now - zero_ns_) % kSecondNs;
+  arm(tick_, next);
+}
+
+void Shard::record(const Sample& sample) {
+  recorder_.record(sample);
+  if (options_.wants_samples) uplink_.sample(options_.index, sample);
+}
+
+void Shard::note_step_failure(const std::string& population, std::string_view text) {
+  if (step_failures_++ < 20) {
+    uplink_.event(options_.index, "step_failed", fmt::format("population '{}': {}", population, text));
+  }
+}
+
+void Shard::abort_run(const std::string& who) { uplink_.abort_asked(options_.index, who); }
+
+// ---- calls --------------------------------------------------------------------------------------------
+
+Call& Shard::take_call() {
+  Call& call = calls_.take();
+  if (!call.owner) {
+    call.owner = this;
+    call.deadline.call = call.ready.call = &call;
+    call.ready.run = [](Deferred& node) noexcept {
+      Call& own = *static_cast<Call::Ready&>(node).call;
+      own.state = own.state == Call::State::quarantined ? own.state : Call::State::delivered;
+      own.user->on_call_done(own);
+    };
+    call.deadline.fire = [](TimerNode& node) noexcept {
+      Call& own = *static_cast<Call::Deadline&>(node).call;
+      own.owner->on_deadline(own);
+    };
+  }
+  return call;
+}
+
+void Shard::begin(Call& call) {
+  call.state = Call::State::started;
+  call.is_cancelled = call.is_timed_out = call.is_cut = false;
+  call.reported_out = call.reported_in = 0;
+  loop_.arm(call.deadline, call.deadline_ns);
+}
+
+void Shard::on_deadline(Call& call) {
+  if (call.state != Call::State::started) return;
+  if (!call.is_cancelled) {
+    call.is_timed_out = true;
+    return cancel(call, false);
+  }
+  // complete() did not follow cancel(): the call object belongs to the plugin for ever, the user goes on.
+  loop_.plugin_fault(fmt::format("{}: complete() did not follow cancel()", call.operation->spec->operation_name));
+  call.state = Call::State::quarantined;
+  call.outcome = SQ_OUT_FAILED;
+  call.kind = SQ_K_PLUGIN;
+  call.end_ns = loop_.now_ns();
+  call.detail = to_str("no answer to cancel");
+  loop_.defer(call.ready);
+}
+
+void Shard::cancel(Call& call, bool is_cut) {
+  call.is_cut = call.is_cut || is_cut;
+  if (call.state != Call::State::started || call.is_cancelled) return;
+  call.is_cancelled = true;
+  const std::uint64_t limit = call.operation->op->cancel_limit_ns ? call.operation->op->cancel_limit_ns
+                                                                  : kCancelLimitNs;
+  loop_.arm(call.deadline, loop_.now_ns() + limit);
+  plan_.protocols()[call.operation->protocol].protocol->cancel(call.session, &call);
+}
+
+void Shard::on_complete(Call& call) {
+  if (call.state != Call::State::started) {
+    loop_.plugin_fault(fmt::format("{}: complete() on a call that is not in flight",
+                                   call.operation ? call.operation->spec->operation_name : "a call"));
+    return;
+  }
+  call.state = Call::State::completed;
+  loop_.disarm(call.deadline);
+  const std::uint64_t now = loop_.now_ns();
+  if (call.outcome > SQ_OUT_CANCELLED || call.kind > SQ_K_OFF_LIST) {
+    loop_.plugin_fault(fmt::format("{}: unknown outcome {} or kind {}", call.operation->spec->operation_name,
+                                   call.outcome, call.kind));
+    call.outcome = SQ_OUT_FAILED;
+    call.kind = SQ_K_PLUGIN;
+  }
+  if (call.is_timed_out) {
+    // The latency of a time-out is its limit; with progress it is what passed until then.
+    call.end_ns = call.reported_out + call.reported_in > 0 ? now : call.start_ns + call.timeout_ns;
+  } else if (call.end_ns < call.start_ns || call.end_ns > now) {
+    call.end_ns = now;
+  }
+  loop_.defer(call.ready);
+}
+
+void Shard::on_progress(Call& call, std::uint64_t out, std::uint64_t in) {
+  if (call.state != Call::State::started) return;
+  call.reported_out += out;
+  call.reported_in += in;
+  recorder_.progress(call.operation->series, run_time(call.due_ns), out, in);
+  // What moves is not stuck: the limit is the time without progress.
+  if (!call.is_cancelled) loop_.arm(call.deadline, loop_.turn_ns() + call.timeout_ns);
+}
+
+void Shard::release(Call& call) {
+  if (call.state == Call::State::quarantined) return;
+  plan_.protocols()[call.operation->protocol].protocol->release(call.session, &call);
+  calls_.give(call);
+}
+
+// ---- sessions, deliveries -------------------------------------------------------------------------------
+
+void* Shard::open_session(std::uint32_t protocol, std::uint32_t population, std::uint64_t index,
+                          std::string& error) {
+  void* session = nullptr;
+  sq_error text{};
+  const std::uint64_t id = (std::uint64_t{population} << kPopulationShift) | index;
+  if (plan_.protocols()[protocol].protocol->session_open(protocols_[protocol].state, id, &session, &text) != SQ_OK) {
+    error.assign(text.text, strnlen(text.text, sizeof(text.text)));
+    if (error.empty()) error = "the plugin cannot open a session";
+    return nullptr;
+  }
+  ++protocols_[protocol].sessions;
+  return session;
+}
+
+void Shard::close_session(std::uint32_t protocol, void* session) {
+  --protocols_[protocol].sessions;
+  plan_.protocols()[protocol].protocol->session_close(session);
+}
+
+void Shard::record_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t due_ns,
+                            std::uint64_t end_ns, std::uint32_t outcome, std::uint32_t kind,
+                            std::uint64_t bytes) {
+  const std::uint64_t population = session >> kPopulationShift;
+  if (population >= populations_.size() || outcome > SQ_OUT_CANCELLED || kind > SQ_K_OFF_LIST) {
+    return loop_.plugin_fault("a delivery of an unknown session, outcome or kind");
+  }
+  const std::uint32_t series = plan_.delivery_series(static_cast<std::uint32_t>(population), handle);
+  if (series == kNone) return;
+  Sample sample;
+  sample.series = series;
+  sample.due_ns = sample.started_ns = run_time(due_ns);
+  sample.ended_ns = run_time(end_ns);
+  sample.outcome = static_cast<Outcome>(outcome);
+  sample.error = outcome == SQ_OUT_TIMEOUT ? ErrorClass::timeout : static_cast<ErrorClass>(kind);
+  sample.bytes_in = bytes;
+  record(sample);
+}
+
+void Shard::count_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t count) {
+  const std::uint64_t population = session >> kPopulationShift;
+  if (population >= populations_.size()) return;
+  const std::uint32_t series = plan_.delivery_series(static_cast<std::uint32_t>(population), handle);
+  if (series == kNone) return;
+  const bool is_duplicate = plan_.series().key(series).name.find("dup") != std::string::npos;
+  recorder_.count_lost(series, run_time(loop_.turn_ns()), is_duplicate ? 0 : count, is_duplicate ? count : 0);
+}
+
+// ---- budgets --------------------------------------------------------------------------------------------
+
+BudgetLease::Answer Shard::take_token(std::uint32_t budget, User* waiter) {
+  BudgetPlace& place = budgets_[budget];
+  if (place.is_over) return BudgetLease::Answer::over;
+  const auto answer = place.lease.take(1).answer;
+  if (place.lease.wants_to_send()) send_budget(budget);
+  if (answer == BudgetLease::Answer::waiting && waiter) place.waiting.push_back(waiter);
+  if (answer == BudgetLease::Answer::over) budget_is_over(budget);
+  return answer;
+}
+
+void Shard::give_back_token(std::uint32_t budget) { budgets_[budget].lease.give_back(1); }
+
+void Shard::unpark(User& user) {
+  for (std::size_t i = 0; i < budgets_.size(); ++i) {
+    std::erase(budgets_[i].waiting, &user);
+    if (budgets_[i].waiting.empty()) {
+      budgets_[i].lease.stop_wanting();
+      if (budgets_[i].lease.wants_to_send()) send_budget(static_cast<std::uint32_t>(i));
+    }
+  }
+}
+
+void Shard::send_budget(std::uint32_t budget) {
+  uplink_.budget(options_.index, budget, budgets_[budget].lease.state());
+}
+
+void Shard::accept(std::uint32_t budget, const BudgetGrant& grant) {
+  if (phase_ == Phase::finished) return;
+  BudgetPlace& place = budgets_[budget];
+  const bool try_again = place.lease.accept(grant);
+  if (place.lease.wants_to_send()) send_budget(budget);
+  if (try_again || place.lease.over()) {
+    std::vector<User*> waiting;
+    waiting.swap(place.waiting);
+    for (User* user : waiting) user->resume();
+  }
+  if (place.lease.over()) budget_is_over(budget);
+}
+
+void Shard::budget_is_over(std::uint32_t budget) {
+  BudgetPlace& place = budgets_[budget];
+  if (place.is_over) return;
+  place.is_over = true;
+  const BudgetPlan& plan = plan_.budgets()[budget];
+  uplink_.event(options_.index, "budget_used", fmt::format("{}: all {} used", plan.owner, plan.total));
+  std::vector<User*> waiting;
+  waiting.swap(place.waiting);
+  for (auto& population : populations_) {
+    if (plan.task != kNone) population->finish_task(plan.task);
+    else if (population->plan().index == plan.population) population->finish_task(kNone);
+  }
+  for (User* user : waiting) user->resume();
+}
+
+}  // namespace squall

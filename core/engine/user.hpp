@@ -1,0 +1,137 @@
+// A virtual user: a program counter in its task, a few frames, what it captured, its sessions. It runs
+// until it must wait (an operation, a timer, a budget token), and is resumed by its shard's loop.
+// Who starts its iterations, and when, is its population's part.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/call.hpp"
+#include "engine/plan.hpp"
+#include "net/environment.hpp"
+#include "payload/template.hpp"
+#include "stats/sample.hpp"
+
+namespace squall {
+
+class Population;
+class Shard;
+
+/// Thread: its shard's. 100,000 of them live in a process: keep it small.
+class User final : public Scope {
+ public:
+  User(Population& population, std::uint64_t index);
+  ~User() override;
+  User(const User&) = delete;
+  User& operator=(const User&) = delete;
+
+  // absent -> starting (connect, on_start) -> free <-> iterating -> stopping (on_stop) -> absent
+  enum class State : std::uint8_t { absent, starting, free, iterating, stopping };
+  State state() const { return state_; }
+
+  /// Runs connect and on_start, then tells the population that it is free.
+  void start();
+  /// One iteration of a task. `due_ns`: when it should have begun; `ready_ns` ≥ due_ns: from when only
+  /// the generator itself is to blame for lateness. Times are the loop's clock.
+  void begin_iteration(std::uint32_t task, std::uint64_t due_ns, std::uint64_t ready_ns, std::uint64_t arrival);
+  /// No further iteration; after the running one on_stop, then it is gone.
+  void retire();
+  /// The run stops: what runs is cut short, then on_stop (unless `is_final`).
+  void cut(bool is_final);
+  /// The drain has begun: a wait that would outlast it ends the iteration at once.
+  void drop_wait();
+  /// Free, but its next iteration needs a token that is on its way: resume() tells the population again.
+  void wait_for_token() { waits_for_token_ = true; }
+
+  bool is_retiring() const { return retiring_; }
+  Population& owner() const { return population_; }
+  std::uint64_t index() const { return user_index; }
+  std::uint64_t iterations_begun() const { return turns_; }
+  std::uint64_t free_since_ns() const { return free_since_ns_; }
+  std::uint32_t task() const { return task_; }
+
+  // From the shard.
+  void on_call_done(Call& call);
+  void resume();               // a timer or a token it waited for
+
+  // Scope
+  std::int64_t unix_ns() const override;
+  const Value* local(std::uint32_t slot) const override;
+  std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) override;
+  Value& state(std::uint32_t slot) override;
+
+  // The population's: its clock for the next occurrence, its place among the waiting.
+  struct Clock : TimerNode { User* user = nullptr; } clock;
+  std::uint64_t choice_turn = 0;
+
+ private:
+  enum class Part : std::uint8_t { none, connect, on_start, task, on_stop };
+  enum class End : std::uint8_t { completed, interrupted, cut };
+  struct Frame {
+    const Instruction* code = nullptr;   // repeat, until or group
+    std::uint64_t begin_ns = 0;          // repeat, until: begin; group: due of its first operation, 0: none yet
+    std::uint64_t end_ns = 0;            // repeat for, until: when it is over; group: end of its last operation
+    std::uint64_t count = 0;             // passes left, polls done
+    bool is_satisfied = false;
+    bool has_failed = false;
+    ErrorClass error = ErrorClass::none;
+  };
+  enum class Next : std::uint8_t { go_on, stop };   // of the interpreter
+
+  void run_part(Part part, const Program& program);
+  void run();
+  Next step(const Instruction& code);
+  Next start_call(const Instruction& code);
+  Next wait_until(std::uint64_t at_ns);
+  Next begin_wait(const Instruction& code);
+  Next begin_repeat(const Instruction& code);
+  Next again(const Instruction& code);
+  Next poll_again(const Instruction& code);
+  void set_values(const Instruction& code);
+  std::uint32_t choose_branch(const Instruction& code);
+  bool matches(const Instruction& code);
+  /// A step failed without an operation (a name without a value …): counted as a failed sample.
+  Next fail_step(const Instruction& code, ErrorClass error, std::string_view detail);
+  Next after_failure(const Instruction& code, ErrorClass error);
+  void leave(End end, ErrorClass error);            // ends the part that runs
+  void close_group(Frame& frame, Outcome outcome, ErrorClass error);
+  void part_is_over(Part part, End end);
+  void end_life();
+  void set_retiring();
+  void judge(Call& call, Outcome& outcome, ErrorClass& error, std::string& detail);
+  bool holds(const Check& check, Call& call, std::uint64_t response_ns, std::string* why);
+  bool read_output(Call& call, std::uint32_t output, const std::string& key, sq_value& out);
+  void capture(Call& call);
+  void keep(std::uint32_t slot, Value value, bool for_user);
+  void clear_iteration();
+  Value* locals();
+
+  Population& population_;
+  const Program* program_ = nullptr;
+  std::uint32_t pc_ = 0;
+  std::uint32_t task_ = 0;
+  State state_ = State::absent;
+  Part part_ = Part::none;
+  bool running_ = false;          // inside run(): a resume from within continues there
+  bool retiring_ = false;
+  bool stop_after_part_ = false;  // stop_user
+  bool cutting_ = false;
+  bool final_ = false;
+  bool waits_for_token_ = false;
+  Call* call_ = nullptr;
+  std::uint64_t due_ns_ = 0;       // of the next operation
+  std::uint64_t ready_ns_ = 0;     // lag counts from here
+  std::uint64_t free_since_ns_ = 0;
+  std::uint64_t turns_ = 0;        // iterations begun
+  std::vector<Frame> frames_;
+  std::unique_ptr<Value[]> locals_;
+  std::unique_ptr<std::uint8_t[]> local_life_;  // 0 none, 1 iteration, 2 user
+  std::unique_ptr<Value[]> states_;
+  std::unique_ptr<std::uint32_t[]> picks_;      // record + 1 by dataset; 0: none yet
+  std::unique_ptr<std::uint32_t[]> user_picks_; // … in on_start, for the user's life
+  struct Wait : TimerNode { User* user = nullptr; } wait_;
+};
+
+}  // namespace squall
