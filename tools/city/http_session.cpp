@@ -92,7 +92,7 @@ class HttpSession {
   Answer answer_;
   std::string out_;  // the answer's head, and its body when that is small
   std::uint64_t request_bytes_ = 0;
-  std::uint64_t answer_bytes_ = 0, answer_body_bytes_ = 0;
+  std::uint64_t answer_bytes_ = 0, answer_body_bytes_ = 0;  // a "100 Continue" is in the first
   std::int64_t received_ns_ = 0;
   std::uint64_t answered_ = 0;
   bool is_settled_ = false;
@@ -122,7 +122,7 @@ Task<bool> HttpSession<Stream>::fill() {
 
 template <class Stream>
 Task<typename HttpSession<Stream>::Read> HttpSession<Stream>::read_head() {
-  request_bytes_ = 0;
+  request_bytes_ = answer_bytes_ = 0;
   parser_.emplace(head_, body_);
   for (;;) {
     if (begin_ < end_) {
@@ -177,7 +177,7 @@ Task<typename HttpSession<Stream>::Read> HttpSession<Stream>::read_body() {
 
   if (boost::beast::iequals(head_.expect, "100-continue") && begin_ == end_) {
     constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
-    counters_.response_bytes += kGoOn.size();
+    answer_bytes_ = kGoOn.size();
     const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(kGoOn), kAwait);
     if (error) co_return Read::kEnd;
   }
@@ -298,7 +298,7 @@ template <class Stream>
 void HttpSession<Stream>::withdraw() {
   ++counters_.cut_answers;
   if (!is_settled_) return;
-  --counters_.statuses[answer_.status];
+  if (--counters_.statuses[answer_.status] == 0) counters_.statuses.erase(answer_.status);
   counters_.response_bytes -= answer_bytes_;
   counters_.response_body_bytes -= answer_body_bytes_;
   auto& tally = counters_.by_class.at(way_.class_name);
@@ -318,7 +318,7 @@ Task<bool> HttpSession<Stream>::send(const Buffers& buffers, bool is_last) {
 
 template <class Stream>
 Task<bool> HttpSession<Stream>::write_answer() {
-  answer_bytes_ = answer_body_bytes_ = 0;
+  answer_body_bytes_ = 0;
   is_settled_ = false;
   render_head();
   JournalEntry entry;
