@@ -1,0 +1,131 @@
+// See exchange.hpp.
+#include "exchange.hpp"
+
+#include "encoding.hpp"
+#include "url.hpp"
+
+namespace squall::http {
+namespace {
+
+constexpr size_t kKeptCapacity = 256 * 1024;
+constexpr uint64_t kProgressFrom = 1 << 20;
+
+void recycle(std::string& text) {
+  if (text.capacity() > kKeptCapacity)
+    text = std::string();
+  else
+    text.clear();
+}
+
+}  // namespace
+
+void Exchange::reset() {
+  call = nullptr;
+  prepared = nullptr;
+  args = nullptr;
+  lane = nullptr;
+  next = nullptr;
+  clock = {};
+  phase = SQ_PH_WAIT_CONN;
+  hop = {};
+  wants_fresh_connection = has_verdict = false;
+  verdict = {};
+  detail_text.clear();
+  hop_path.clear();
+  recycle(url);
+  recycle(body_text);
+  recycle(headers);
+  recycle(scratch.text);
+  scratch.clear();
+  body = nullptr;
+  progress_out = progress_in = 0;
+  reset_request();
+  reset_answer();
+}
+
+void Exchange::reset_request() {
+  recycle(head);
+  head_view = {};
+  head_is_whole = head_sent = all_sent = chunked = any_chunk_sent = has_held = false;
+  part = 0;
+  part_done = 0;
+}
+
+void Exchange::reset_answer() {
+  status = 0;
+  body_bytes = 0;
+  headers.clear();
+  body_text.clear();
+  location.clear();
+  keeps_this_body = is_encoded = false;
+}
+
+void Exchange::report_progress() {
+  if (call->bytes_out + call->bytes_in - progress_out - progress_in < kProgressFrom &&
+      progress_out + progress_in == 0)
+    return;
+  plugin::host.calls->progress(call, call->bytes_out - progress_out, call->bytes_in - progress_in);
+  progress_out = call->bytes_out;
+  progress_in = call->bytes_in;
+}
+
+Exchange::Write* Exchange::free_write() {
+  for (Write& write : writes)
+    if (!write.is_busy) return &write;
+  return nullptr;
+}
+
+const char* Exchange::render(const CookieJar* jar, uint64_t now_ns) {
+  reset_request();
+  const bool sends_jar =
+      jar && !jar->empty() && !(hop.sends_credentials && prepared->user_sends_cookie(args));
+  const bool is_static = hop.is_first && !prepared->static_head().empty();
+  if (is_static && !sends_jar && !prepared->static_request().empty()) {
+    head_view = prepared->static_request();
+    head_is_whole = true;
+    return nullptr;
+  }
+  const char* problem = nullptr;
+  if (!body) body = &prepared->body(args, scratch, &problem);
+  if (problem) return problem;
+  if (is_static)
+    head = prepared->static_head();
+  else
+    problem = prepared->append_head(head, args, hop, *body);
+  if (problem) return problem;
+  if (sends_jar) jar->append_header(head, place(), now_ns);
+  head += "\r\n";
+  head_view = head;
+  head_is_whole = !hop.sends_body || !body->is_given;
+  chunked = !head_is_whole && body->size == UINT64_MAX;
+  return nullptr;
+}
+
+CookieJar::Place Exchange::place() {
+  return {plugin::view(hop.info->host), path_of(effective_url()),
+          (hop.info->flags & SQ_TG_TLS) != 0};
+}
+
+std::string_view Exchange::find_header(std::string_view name) const {
+  for (size_t at = 0; at < headers.size();) {
+    const size_t value_at = headers.find('\0', at) + 1;
+    const size_t end = headers.find('\0', value_at);
+    if (equals_ignoring_case(std::string_view(headers).substr(at, value_at - 1 - at), name))
+      return std::string_view(headers).substr(value_at, end - value_at);
+    at = end + 1;
+  }
+  return {};
+}
+
+const std::string& Exchange::effective_url() {
+  if (url.empty() && hop.info) {
+    append_origin(url, *hop.info);
+    if (hop.is_first)
+      prepared->append_target(url, args, *hop.info);
+    else
+      append_path(url, hop.path);
+  }
+  return url;
+}
+
+}  // namespace squall::http

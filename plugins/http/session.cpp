@@ -1,0 +1,290 @@
+// See session.hpp.
+#include "session.hpp"
+
+#include <new>
+
+#include "operations.hpp"
+#include "url.hpp"
+
+namespace squall::http {
+
+using plugin::host;
+
+// ---- Shard
+// ---------------------------------------------------------------------------------------
+
+Shard::~Shard() {
+  for (Exchange* exchange : exchanges_) delete exchange;
+  for (void* memory : connections_) ::operator delete(memory);
+}
+
+void Shard::close(sq_done* done) {
+  done_ = done;
+  if (live_connections_ > 0) return;
+  host.loop->done(done, SQ_OK, {});
+  delete this;
+}
+
+Exchange* Shard::take_exchange() {
+  if (exchanges_.empty()) return new Exchange;
+  Exchange* exchange = exchanges_.back();
+  exchanges_.pop_back();
+  return exchange;
+}
+
+void Shard::give_back(Exchange* exchange) {
+  exchange->reset();
+  if (exchanges_.size() < kMaxPooled)
+    exchanges_.push_back(exchange);
+  else
+    delete exchange;
+}
+
+Connection* Shard::make_connection(Lane& lane) {
+  void* memory = nullptr;
+  if (connections_.empty()) {
+    memory = ::operator new(sizeof(Connection));
+  } else {
+    memory = connections_.back();
+    connections_.pop_back();
+  }
+  ++live_connections_;
+  return new (memory) Connection(*this, lane);
+}
+
+void Shard::free_connection(Connection* connection) {
+  connection->~Connection();
+  if (connections_.size() < kMaxPooled)
+    connections_.push_back(connection);
+  else
+    ::operator delete(connection);
+  if (--live_connections_ > 0 || !done_) return;
+  host.loop->done(done_, SQ_OK, {});
+  delete this;
+}
+
+bool Shard::may_log_garbage(uint64_t now_ns) {
+  if (now_ns < next_garbage_log_ns_) return false;
+  next_garbage_log_ns_ = now_ns + 10'000'000'000;
+  return true;
+}
+
+// ---- Lane
+// ----------------------------------------------------------------------------------------
+
+void Lane::push(Exchange* exchange) {
+  exchange->next = nullptr;
+  (last_waiting ? last_waiting->next : first_waiting) = exchange;
+  last_waiting = exchange;
+}
+
+void Lane::push_front(Exchange* exchange) {
+  exchange->next = first_waiting;
+  first_waiting = exchange;
+  if (!last_waiting) last_waiting = exchange;
+}
+
+bool Lane::remove(Exchange* exchange) {
+  Exchange* before = nullptr;
+  for (Exchange* at = first_waiting; at; before = at, at = at->next) {
+    if (at != exchange) continue;
+    (before ? before->next : first_waiting) = at->next;
+    if (last_waiting == at) last_waiting = before;
+    return true;
+  }
+  return false;
+}
+
+void Lane::advance() {
+  // An exchange that fails at once ends in ended(), which comes back here: the flag makes it a
+  // loop.
+  if (std::exchange(is_advancing, true)) return;
+  while (!active && first_waiting) {
+    Exchange* exchange = first_waiting;
+    first_waiting = exchange->next;
+    if (!first_waiting) last_waiting = nullptr;
+    active = exchange;
+    serve(exchange);
+  }
+  is_advancing = false;
+}
+
+void Lane::serve(Exchange* exchange) {
+  exchange->enter(SQ_PH_WAIT_CONN, session->shard.now_ns());
+  if (connection && exchange->wants_fresh_connection) connection->drop();
+  exchange->wants_fresh_connection = false;
+  if (connection) {
+    if (connection->send(*exchange)) return;
+    connection->drop();  // it was closed before anything was written: another may serve
+  }
+  connection = session->shard.make_connection(*this);
+  const sq_status status = connection->open(*exchange);
+  if (status == SQ_OK) return;
+  session->shard.free_connection(std::exchange(connection, nullptr));
+  exchange->mark(session->shard.now_ns());
+  exchange->has_verdict = true;
+  if (status == SQ_E_CLOSED)
+    exchange->verdict = {SQ_OUT_CANCELLED, SQ_K_NONE, "stopping"};
+  else if (status == SQ_E_LIMIT || status == SQ_E_NOMEM)
+    exchange->verdict = Verdict::failed(SQ_K_LOCAL_RESOURCE, "connections");
+  else
+    exchange->verdict = Verdict::failed(SQ_K_CONNECT, "refused by the host");
+  ended(exchange);
+}
+
+void Lane::ended(Exchange* exchange) {
+  if (active == exchange) active = nullptr;
+  session->conclude(exchange);
+  advance();
+}
+
+// ---- Session
+// -------------------------------------------------------------------------------------
+
+Session::~Session() {
+  for (Lane& lane : lanes_)
+    if (lane.connection) lane.connection->drop();
+}
+
+Lane& Session::lane(const sq_target* target) {
+  for (Lane& lane : lanes_)
+    if (lane.target == target) return lane;
+  Lane& lane = lanes_.emplace_back();
+  lane.session = this;
+  lane.target = target;
+  return lane;
+}
+
+void Session::start(const Prepared& prepared, const sq_value* args, sq_call* call) {
+  Exchange* exchange = shard.take_exchange();
+  call->plugin_data = exchange;
+  exchange->call = call;
+  exchange->prepared = &prepared;
+  exchange->args = args;
+  exchange->clock.begin(call);
+  exchange->redirects_left = prepared.redirects;
+  exchange->wants_fresh_connection = prepared.fresh_connection;
+  exchange->hop.target = prepared.args.target(args);
+  exchange->hop.method = prepared.method(args);
+  if (!exchange->hop.target) {
+    exchange->verdict = Verdict::failed(SQ_K_PLUGIN, "to is no target");
+    return complete(exchange);
+  }
+  exchange->hop.info = host.target->info(exchange->hop.target);
+  exchange->lane = &lane(exchange->hop.target);
+  exchange->lane->push(exchange);
+  exchange->lane->advance();
+}
+
+void Session::cancel(sq_call* call) {
+  auto* exchange = static_cast<Exchange*>(call->plugin_data);
+  if (!exchange || exchange->has_verdict) return;  // complete() has come, or is coming
+  const uint64_t now = shard.now_ns();
+  static constexpr std::string_view kWhere[] = {
+      "waiting for a connection", "resolve", "connect", "tls", "send", "first byte", "receive"};
+  const bool is_late = call->deadline_ns && now >= call->deadline_ns;
+  const Verdict verdict{is_late ? uint32_t{SQ_OUT_TIMEOUT} : uint32_t{SQ_OUT_CANCELLED}, SQ_K_NONE,
+                        kWhere[exchange->phase]};
+  Lane& lane = *exchange->lane;
+  if (lane.active == exchange) return lane.connection->abort(verdict);
+  lane.remove(exchange);
+  exchange->mark(now);
+  exchange->has_verdict = true;
+  exchange->verdict = verdict;
+  complete(exchange);
+}
+
+void Session::conclude(Exchange* exchange) {
+  if (exchange->verdict.outcome == SQ_OUT_OK && follow_redirect(exchange)) return;
+  complete(exchange);
+}
+
+bool Session::follow_redirect(Exchange* exchange) {
+  const int status = exchange->status;
+  const bool is_redirect =
+      status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+  if (!is_redirect || exchange->prepared->redirects == 0 || exchange->location.empty())
+    return false;
+  const auto fail = [&](uint32_t kind, std::string_view detail) {
+    exchange->verdict = Verdict::failed(kind, detail);
+    return false;
+  };
+  if (exchange->redirects_left-- == 0) return fail(SQ_K_LIMIT, "redirects");
+  std::string origin;
+  append_origin(origin, *exchange->hop.info);
+  const std::string url =
+      resolve_reference(origin, path_of(exchange->effective_url()), exchange->location);
+  const sq_target* target = url.empty() ? nullptr : host.target->match(plugin::str(url));
+  if (!target) return fail(SQ_K_OFF_LIST, "redirect");
+
+  Hop& hop = exchange->hop;
+  const bool becomes_get = (status == 303 && hop.method != "HEAD") ||
+                           ((status == 301 || status == 302) && hop.method == "POST");
+  if (becomes_get) {
+    hop.method = "GET";
+    hop.sends_body = false;
+  }
+  if (hop.sends_body && exchange->body) {
+    for (const BodyPart& part : exchange->body->parts)
+      if (part.kind == BodyPart::Kind::kSource && host.source->rewind(part.source) != SQ_OK)
+        return fail(SQ_K_PLUGIN, "payload cannot be sent again");
+  }
+  if (target != hop.target) hop.sends_credentials = false;
+  hop.target = target;
+  hop.info = host.target->info(target);
+  hop.is_first = false;
+  exchange->hop_path = path_of(url);
+  hop.path = exchange->hop_path;
+  exchange->url.clear();
+  exchange->reset_answer();
+  exchange->has_verdict = false;
+  exchange->verdict = {};
+  exchange->phase = SQ_PH_WAIT_CONN;
+  exchange->call->first_byte_ns = 0;
+  exchange->lane = &lane(target);
+  exchange->lane->push_front(exchange);
+  exchange->lane->advance();
+  return true;
+}
+
+void Session::complete(Exchange* exchange) {
+  sq_call* call = exchange->call;
+  exchange->has_verdict = true;
+  exchange->lane = nullptr;
+  if (exchange->prepared->wants_url) exchange->effective_url();  // args end with complete()
+  if (exchange->clock.last_ns > call->start_ns) call->end_ns = exchange->clock.last_ns;
+  plugin::complete(call, exchange->verdict.outcome, exchange->verdict.kind, exchange->status,
+                   exchange->verdict.detail);
+}
+
+sq_status Session::output(const sq_call* call, uint32_t index, std::string_view key,
+                          sq_value* out) {
+  auto* exchange = static_cast<Exchange*>(call->plugin_data);
+  if (!exchange) return SQ_E_STATE;
+  switch (index) {
+    case kOutStatus:
+      *out = plugin::int_value(exchange->status);
+      return SQ_OK;
+    case kOutBody:
+      *out = plugin::bytes_value(exchange->body_text);
+      return SQ_OK;
+    case kOutSize:
+      *out = plugin::int_value(static_cast<int64_t>(exchange->body_bytes));
+      return SQ_OK;
+    case kOutUrl:
+      *out = plugin::text_value(exchange->url);
+      return SQ_OK;
+    case kOutHeader:
+      *out = plugin::text_value(exchange->find_header(key));
+      return SQ_OK;
+    default:
+      return SQ_E_INVALID;
+  }
+}
+
+void Session::release(sq_call* call) {
+  if (auto* exchange = static_cast<Exchange*>(std::exchange(call->plugin_data, nullptr)))
+    shard.give_back(exchange);
+}
+
+}  // namespace squall::http

@@ -1,0 +1,93 @@
+// A shard's pools and a virtual user's session: one lane per target, each with at most one
+// connection and a queue of calls, and the user's cookies.  Decides which connection serves a call,
+// follows redirects, and turns verdicts into completed calls.
+#pragma once
+#include <list>
+#include <memory>
+#include <squall/plugin.hpp>
+#include <vector>
+
+#include "connection.hpp"
+
+namespace squall::http {
+
+class Shard {
+ public:
+  Shard(const Instance& owner, sq_shard* shard) : instance(owner), handle(shard) {}
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+  ~Shard();
+
+  /// Ends with loop.done() once the last connection is gone; then the shard is deleted.
+  void close(sq_done* done);
+  uint64_t now_ns() const { return plugin::host.loop->now_ns(handle); }
+
+  Exchange* take_exchange();
+  void give_back(Exchange* exchange);
+  Connection* make_connection(Lane& lane);
+  void free_connection(Connection* connection);
+  /// True at most once in ten seconds, so that a hostile target cannot flood the log.
+  bool may_log_garbage(uint64_t now_ns);
+
+  const Instance& instance;
+  sq_shard* const handle;
+
+ private:
+  static constexpr size_t kMaxPooled = 256;
+  std::vector<Exchange*> exchanges_;
+  std::vector<void*> connections_;  // raw memory of sizeof(Connection)
+  size_t live_connections_ = 0;
+  sq_done* done_ = nullptr;
+  uint64_t next_garbage_log_ns_ = 0;
+};
+
+class Session;
+
+/// A session's way to one target.
+struct Lane {
+  Session* session = nullptr;
+  const sq_target* target = nullptr;
+  Connection* connection = nullptr;
+  Exchange* active = nullptr;
+  Exchange* first_waiting = nullptr;
+  Exchange* last_waiting = nullptr;
+  bool is_advancing = false;
+
+  void push(Exchange* exchange);
+  void push_front(Exchange* exchange);
+  bool remove(Exchange* exchange);
+  /// Serves the next waiting exchange, if none is being served.
+  void advance();
+  /// The active exchange is over, with or without an answer; called by the connection.
+  void ended(Exchange* exchange);
+  void serve(Exchange* exchange);
+};
+
+class Session {
+ public:
+  Session(Shard& shard, uint64_t id) : shard(shard), id(id) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  void start(const Prepared& prepared, const sq_value* args, sq_call* call);
+  void cancel(sq_call* call);
+  sq_status output(const sq_call* call, uint32_t index, std::string_view key, sq_value* out);
+  void release(sq_call* call);
+
+  Lane& lane(const sq_target* target);
+  std::unique_ptr<CookieJar>& jar() { return jar_; }  // empty until the first cookie
+  /// Completes the call, or goes on with the redirect that its answer asks for.
+  void conclude(Exchange* exchange);
+
+  Shard& shard;
+  const uint64_t id;
+
+ private:
+  bool follow_redirect(Exchange* exchange);
+  void complete(Exchange* exchange);
+  std::list<Lane> lanes_;  // a user speaks to few targets
+  std::unique_ptr<CookieJar> jar_;
+};
+
+}  // namespace squall::http
