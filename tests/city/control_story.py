@@ -46,8 +46,12 @@ class ControlStory(Story):
     def test_a_stall_can_be_ended_and_counters_answer_during_one(self):
         self.city.post("/stall", for_s=3600)
         self.assertEqual(self.city.counters()["http"]["requests"], 0)
+        connection = http.client.HTTPConnection("127.0.0.1", self.city.http, timeout=DEADLINE_S)
+        connection.request("GET", "/")  # waits in the city
+        self.city.counters_when(lambda c: c["http"]["requests"] == 1)
         self.city.post("/stall")
-        self.assertEqual(self.ask("/"), [200])
+        self.assertEqual(connection.getresponse().status, 200)
+        connection.close()
 
     def test_a_stall_freezes_tcp_and_the_udp_echo(self):
         stall = self.city.post("/stall", for_s=1)["stall"]

@@ -113,7 +113,7 @@ void City::reset() {
 void City::apply(const Behaviour& behaviour) {
   behaviour_ = behaviour;
   for (auto* group : {&http_workers_, &dump_workers_, &message_workers_}) {
-    for (auto& worker : *group) worker->ask([&] { worker->behaviour = behaviour; });
+    for (auto& worker : *group) worker->apply(behaviour);
   }
 }
 

@@ -54,7 +54,7 @@ Task<void> DumpSink::serve(Desk& desk, Socket socket) {
   if (has_checksums_) hash.emplace();
   for (;;) {
     // While frozen the sink does not read: the kernel's buffers fill and the sender sees a closed window.
-    if (desk.worker.behaviour.stall.is_set()) co_await wait_for_thaw(desk.worker);
+    if (desk.worker.behaviour.stall.is_set()) co_await desk.worker.wait_for_thaw();
     const auto target = has_checksums_ ? asio::buffer(buffer.get(), kReadSize) : desk.worker.drain_window();
     const auto [error, size] = co_await socket.async_receive(target, has_checksums_ ? 0 : MSG_TRUNC, kAwait);
     stream.bytes += size;

@@ -433,7 +433,7 @@ Task<void> HttpSession<Stream>::run() {
 
     decide();
     if (answer_.delay_ns > 0) co_await sleep_until(desk_.worker.executor(), monotonic_ns() + answer_.delay_ns);
-    if (desk_.worker.behaviour.stall.is_set()) co_await wait_for_thaw(desk_.worker);
+    if (desk_.worker.behaviour.stall.is_set()) co_await desk_.worker.wait_for_thaw();
     if (!co_await write_answer()) co_return;
     if (answer_.close) co_return co_await linger();
   }

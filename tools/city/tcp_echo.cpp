@@ -85,7 +85,7 @@ Task<void> TcpEcho::serve(Socket socket) {
       if (const auto delay = worker_.behaviour.next_delay_ns(); delay > 0) {
         co_await sleep_until(worker_.executor(), monotonic_ns() + delay);
       }
-      if (worker_.behaviour.stall.is_set()) co_await wait_for_thaw(worker_);
+      if (worker_.behaviour.stall.is_set()) co_await worker_.wait_for_thaw();
       const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(buffer.data(), whole.size), kAwait);
       if (error) break;
       std::memmove(buffer.data(), buffer.data() + whole.size, end - whole.size);

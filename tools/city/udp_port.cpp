@@ -59,7 +59,7 @@ Task<void> UdpPort::serve() {
     if (error == asio::error::operation_aborted) co_return;
     // A frozen echo leaves datagrams in the kernel's buffer and answers them right after. The sink has no
     // answers to freeze.
-    if (kind_ == Kind::kEcho && worker_.behaviour.stall.is_set()) co_await wait_for_thaw(worker_);
+    if (kind_ == Kind::kEcho && worker_.behaviour.stall.is_set()) co_await worker_.wait_for_thaw();
     // A few batches at a time, so that the worker's other ports have their turn in a flood.
     for (int round = 0; round < 16 && take_batch(); ++round) {
     }

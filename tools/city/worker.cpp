@@ -34,12 +34,20 @@ Task<void> sleep_until(Executor executor, std::int64_t due_ns) {
   co_await timer.async_wait(kAwait);
 }
 
-Task<void> wait_for_thaw(Worker& worker) {
-  // A loop: the schedule may change while we sleep, and a due timer may be early by its rounding.
-  while (worker.behaviour.stall.is_set()) {
-    const auto thaw = worker.behaviour.stall.thaw_at(monotonic_ns());
-    if (!thaw) co_return;
-    co_await sleep_until(worker.executor(), *thaw);
+void Worker::apply(const Behaviour& wanted) {
+  ask([&] {
+    behaviour = wanted;
+    thaw_.cancel();
+  });
+}
+
+Task<void> Worker::wait_for_thaw() {
+  // A loop: the schedule may have changed while we slept.
+  while (const auto thaw = behaviour.stall.thaw_at(monotonic_ns())) {
+    const Clock::time_point due{std::chrono::nanoseconds(*thaw)};
+    // Setting the time wakes those who wait for another; they come back here.
+    if (thaw_.expiry() != due) thaw_.expires_at(due);
+    co_await thaw_.async_wait(kAwait);
   }
 }
 

@@ -68,18 +68,22 @@ class Worker {
     return {drain_.get(), static_cast<std::size_t>(std::min<std::uint64_t>(limit, kDrainSize))};
   }
 
+  /// Behaves so when this returns; whoever waits for the end of a stall looks again. Thread: as ask().
+  void apply(const Behaviour& wanted);
+
+  /// Suspends while the schedule says that the data ports are frozen. One timer serves all who wait.
+  Task<void> wait_for_thaw();
+
   Behaviour behaviour;
   asio::io_context io{1};
 
  private:
+  Timer thaw_{io.get_executor()};
   std::unique_ptr<char[]> drain_;
   std::thread thread_;
 };
 
 /// Suspends until `due_ns` (CLOCK_MONOTONIC). Returns at once when that has passed.
 Task<void> sleep_until(Executor executor, std::int64_t due_ns);
-
-/// Suspends while the worker's schedule says that the data ports are frozen.
-Task<void> wait_for_thaw(Worker& worker);
 
 }  // namespace squall::city
