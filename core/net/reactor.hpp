@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "net/handles.hpp"
+#include <squall/abi.h>
 
 struct epoll_event;
 
@@ -21,7 +21,7 @@ namespace squall {
 inline constexpr std::uint64_t kForever = UINT64_MAX;
 
 /// One interest in one descriptor.  Owned by the reactor, dead after unwatch().
-class Watch : public ::sq_watch {
+class Watch {
  public:
   using Handler = void (*)(void* context, int fd, std::uint32_t events) noexcept;
   int fd() const { return fd_; }
@@ -32,6 +32,7 @@ class Watch : public ::sq_watch {
   Handler handler_ = nullptr;
   void* context_ = nullptr;
   Watch* next_ = nullptr;          // in the list of its fd, or in the free list
+  Watch* next_retired_ = nullptr;
   int fd_ = -1;
   std::uint32_t events_ = 0;       // SQ_FD_READ | SQ_FD_WRITE
   std::uint32_t registration_ = 0; // which life of the fd it belongs to
@@ -88,12 +89,15 @@ class Reactor {
     Watch* first = nullptr;
     std::uint32_t registration = 0; // changes when the kernel's registration is made anew
     std::uint32_t mask = 0;         // what the kernel was told; 0: not registered
+    std::uint64_t changed_turn = 0; // when `registration` was given
   };
-  int sleep(epoll_event* events, int size, std::uint64_t timeout_ns);
+  int sleep(std::uint64_t timeout_ns);
+  int poll(std::uint64_t timeout_ns);
   unsigned dispatch(int fd, std::uint32_t registration, std::uint32_t kernel_events);
-  void drop_stale(int fd);
-  void rebuild();
+  bool register_anew(int fd, std::uint32_t mask);
   bool apply(int fd);
+  void orphan_all(Slot& slot);
+  void rebuild();
   Watch* take_watch();
 
   enum State : std::uint32_t { kAwake, kAsleep, kNotified };
@@ -109,7 +113,7 @@ class Reactor {
   std::vector<Slot> slots_;         // by fd
   std::vector<std::unique_ptr<Watch[]>> blocks_;
   Watch* free_ = nullptr;
-  Watch* unwatched_ = nullptr;      // not reused before the turn is over
+  Watch* retired_ = nullptr;        // not reused before the turn is over
   std::size_t live_watches_ = 0;
   std::uint32_t next_registration_ = 1;
   std::unique_ptr<epoll_event[]> ready_;

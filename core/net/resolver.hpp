@@ -20,7 +20,7 @@ namespace squall {
 
 struct Resolution {
   std::vector<Address> addresses;   // port 0, in the order of RFC 6724; empty: failed
-  std::string detail;               // when empty: "host not found", "try again" …
+  std::string_view detail;          // when empty: "host not found" …; lives as long as the process
 };
 
 class Resolver {

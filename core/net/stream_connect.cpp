@@ -1,0 +1,186 @@
+// How a stream comes to be: addresses, one socket after the other until one connects, TLS.
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "net/shard_parts.hpp"
+#include "net/stream.hpp"
+#include "net/tls.hpp"
+
+namespace squall {
+namespace {
+
+/// A connect to a free port of this machine may be given that very port as its source and then
+/// shake hands with itself; to the user that is a refused connection.
+bool is_connected_to_itself(int fd, const Address& address) {
+  if (!address.is_loopback()) return false;
+  sockaddr_storage local;
+  socklen_t length = sizeof local;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) return false;
+  const auto own = Address::from(reinterpret_cast<sockaddr*>(&local), length);
+  return own && *own == address;
+}
+
+}  // namespace
+
+void Stream::connect(const Target& target, const ConnectOptions& options, const sq_stream_events* events,
+                     void* context) noexcept {
+  target_ = &target;
+  events_ = events;
+  context_ = context;
+  session_ = options.session;
+  alpn_.assign(options.alpn);
+  no_delay_ = options.no_delay;
+  state_ = kResolving;
+  is_reading_ = true;
+  has_peer_finished_ = has_finished_ = is_shutdown_asked_ = was_opened_ = false;
+  read_again_ = show_rest_ = read_wants_write_ = is_send_broken_ = is_closed_by_plugin_ = false;
+  address_index_ = 0;
+  failure_ = {};
+  bucket_ = {};
+  pace_ns_ = flush_ns_ = flush_since_ns_ = wire_sent_ = 0;
+  budget_turn_ = budget_used_ = 0;
+  resolve_ns_ = connect_ns_ = tls_ns_ = 0;
+
+  const std::uint64_t limit = target.options().max_connections;
+  is_counted_ = true;
+  if (target.open_connections().fetch_add(1, std::memory_order_relaxed) >= limit && limit != 0)
+    return end({SQ_E_LIMIT, SQ_K_LIMIT, "max_connections"});
+
+  phase_start_ns_ = parts_.environment.now_ns();
+  const std::uint64_t timeout_ns = options.timeout_ns ? options.timeout_ns : target.options().connect_timeout_ns;
+  if (timeout_ns) parts_.environment.arm(timer_, phase_start_ns_ + timeout_ns);
+  if (parts_.addresses.known(target)) return try_next_address();
+  if (!parts_.resolver) return end({SQ_E_IO, SQ_K_RESOLVE, "no resolver"});
+  parts_.addresses.wait(target, waiter_);
+}
+
+void Stream::resolved(const Failure& failure) {
+  const std::uint64_t now_ns = parts_.environment.now_ns();
+  resolve_ns_ = now_ns - phase_start_ns_;
+  phase_start_ns_ = now_ns;
+  if (failure.kind != SQ_K_NONE) return end(failure);
+  try_next_address();
+}
+
+int Stream::open_socket(const Address& address, Failure& failure) {
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (fd < 0) {
+    failure = failure_of(errno, SQ_K_CONNECT);
+    return -1;
+  }
+  const int on = 1;
+  if (no_delay_) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const std::string& congestion = target_->options().congestion;
+  if (!congestion.empty() &&
+      setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion.data(), static_cast<socklen_t>(congestion.size())) != 0) {
+    failure = {SQ_E_IO, SQ_K_CONNECT, "congestion control not available"};
+    ::close(fd);
+    return -1;
+  }
+  if (const Address* source = target_->source(session_)) {
+    // The port is chosen at connect, so that one source port can serve several destinations.
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (::bind(fd, source->data(), source->size()) != 0) {
+      failure = failure_of(errno, SQ_K_CONNECT);
+      ::close(fd);
+      return -1;
+    }
+  }
+  return fd;
+}
+
+void Stream::try_next_address() {
+  state_ = kConnecting;
+  Failure failure{SQ_E_IO, SQ_K_RESOLVE, "no address"};
+  for (;;) {
+    const auto* addresses = parts_.addresses.known(*target_);
+    // Another stream's failure may have emptied the book meanwhile; this one keeps what it found.
+    if (!addresses || address_index_ >= addresses->size()) break;
+    const Address address = (*addresses)[address_index_++];
+    if (address.is_forbidden()) {
+      failure = {SQ_E_IO, SQ_K_OFF_LIST, "forbidden address"};
+      continue;
+    }
+    fd_ = open_socket(address, failure);
+    if (fd_ < 0) {
+      if (failure.kind == SQ_K_LOCAL_RESOURCE) break;   // another address would need the same
+      continue;
+    }
+    // A connect that succeeds at once is seen by epoll like one that takes its time.
+    if (::connect(fd_, address.data(), address.size()) == 0 || errno == EINPROGRESS) {
+      watch_ = parts_.reactor.watch(fd_, SQ_FD_WRITE, on_ready, this);
+      if (watch_) return;
+    }
+    failure = failure_of(errno, SQ_K_CONNECT);
+    ::close(std::exchange(fd_, -1));
+    if (failure.kind == SQ_K_LOCAL_RESOURCE) break;
+  }
+  if (failure_.kind != SQ_K_NONE && failure.detail == "no address") failure = failure_;
+  if (failure.kind == SQ_K_CONNECT) parts_.addresses.distrust(*target_);
+  end(failure);
+}
+
+void Stream::connect_finished() {
+  int error = 0;
+  socklen_t length = sizeof error;
+  getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error == 0) {
+    const auto peer = Address::peer_of(fd_);
+    if (!peer) error = errno == ENOTCONN ? ECONNREFUSED : errno;
+    else if (is_connected_to_itself(fd_, *peer)) error = ECONNREFUSED;
+  }
+  if (error != 0) {
+    failure_ = failure_of(error, SQ_K_CONNECT);
+    parts_.reactor.unwatch(*std::exchange(watch_, nullptr));
+    ::close(std::exchange(fd_, -1));
+    if (failure_.kind == SQ_K_LOCAL_RESOURCE) return end(failure_);
+    return try_next_address();
+  }
+  const std::uint64_t now_ns = parts_.environment.now_ns();
+  connect_ns_ = now_ns - phase_start_ns_;
+  phase_start_ns_ = now_ns;
+  target_->url().is_tls ? start_tls() : opened();
+}
+
+void Stream::start_tls() {
+  state_ = kHandshaking;
+  Failure failure;
+  tls_ = parts_.tls->open(*target_, session_, alpn_, fd_, failure);
+  tls_ ? continue_handshake() : end(failure);
+}
+
+void Stream::continue_handshake() {
+  const Transfer step = tls_->handshake();
+  if (step.outcome == Transfer::kFailed) return end(step.failure);
+  if (step.outcome == Transfer::kBlocked)
+    return set_interest(step.wants_other ? SQ_FD_WRITE : SQ_FD_READ);
+  tls_ns_ = parts_.environment.now_ns() - phase_start_ns_;
+  opened();
+}
+
+void Stream::opened() {
+  state_ = kOpen;
+  was_opened_ = true;
+  ++counters().opened;
+  ++parts_.open_stream_count;
+  parts_.environment.disarm(timer_);
+  set_interest(SQ_FD_READ);
+  if (is_over()) return;
+  const auto peer = Address::peer_of(fd_);
+  const std::string peer_text = peer ? peer->text() : std::string{};
+  const std::string_view alpn = tls_ ? tls_->alpn() : std::string_view{};
+  const sq_stream_info info{sizeof info, 0, resolve_ns_, connect_ns_, tls_ns_,
+                            {alpn.data(), alpn.size()}, {peer_text.data(), peer_text.size()}};
+  if (events_->on_open) events_->on_open(context_, this, &info);
+  if (state_ == kOpen && !queue_.is_empty()) send_pending();
+  if (state_ == kOpen && tls_ && tls_->has_pending()) {   // data came with the last handshake record
+    read_again_ = true;
+    schedule();
+  }
+}
+
+}  // namespace squall
