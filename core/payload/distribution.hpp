@@ -20,6 +20,8 @@ class Distribution {
  public:
   Distribution();  // always 0
   static Distribution constant(double value);
+  /// The same shape, every value (and bound) times `by`: time compression.
+  Distribution scaled(double by) const;
 
   bool is_constant() const;
   /// Drawn once per user: `fixed:` stands around it.

@@ -32,14 +32,14 @@ Result<double> parse_rate_per_s(std::string_view text);
 Result<double> parse_bytes_per_s(std::string_view text);
 
 /// Any of these, by kind: ns, bytes, 1/s, bytes/s; for `none` a finite number, negative ones too.
-/// A YAML number (an int64 or double Value) is refused unless the kind is `none` or `any`, save 0.
+/// A YAML number (an int64 or double Value) is refused unless the kind is `none` or `any`.
 Result<double> parse_quantity(std::string_view text, UnitKind kind);
 Result<double> parse_quantity(const Value& value, UnitKind kind);
 
-/// For people: "1.5s", "340ms", "1m30s"; "2.0 KiB" is never written: sizes are decimal, "2.05 kB".
+/// For people, three digits: "1.5s", "340ms", "1m30s"; sizes are decimal: "2.05 kB".
 std::string format_duration(std::int64_t ns);
 std::string format_size(double bytes);
-std::string format_rate(double per_s);             // "500/s", "40000/day"
+std::string format_rate(double per_s);             // "500/s", "27.8/m"
 std::string format_byte_rate(double bytes_per_s);  // "500 MB/s"
 
 }  // namespace squall
