@@ -24,7 +24,8 @@ struct ArrivalOptions {
   std::uint64_t population = 0;
 };
 
-/// Copies the shape; a later change of the rate is `reshape`, which keeps the place in the sequence.
+/// Copies the shape; a later change of the rate is `reshape`, which keeps the place in the
+/// sequence.
 class ArrivalSequence {
  public:
   ArrivalSequence(RateShape shape, ArrivalOptions options);
@@ -32,8 +33,8 @@ class ArrivalSequence {
   /// The next arrival of the whole sequence; due times never decrease; nothing past the end.
   std::optional<Arrival> next();
 
-  /// The next one whose slot belongs to `owner`.  Even arrivals are found by the slot table, Poisson
-  /// ones by walking (about 15 ns for each passed over).
+  /// The next one whose slot belongs to `owner`.  Even arrivals are found by the slot table,
+  /// Poisson ones by walking (about 15 ns for each passed over).
   std::optional<Arrival> next_owned(const SlotTable& slots, std::uint32_t owner);
 
   /// The shape from now on (see RateShape::changed_at).  Arrivals handed out stay as they were.

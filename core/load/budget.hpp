@@ -1,6 +1,7 @@
 // stop_after: exactly N tokens (iterations, requests or bytes) over any number of holders.  The
-// pool grants blocks, a lease hands them out one by one on its shard; both only exchange states made
-// of running totals, so a lost, repeated or overtaken message changes nothing.  No transport here.
+// pool grants blocks, a lease hands them out one by one on its shard; both only exchange states
+// made of running totals, so a lost, repeated or overtaken message changes nothing.  No transport
+// here.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@ struct BudgetGrant {
 
 struct BudgetOptions {
   std::uint64_t total = 0;
-  std::uint32_t holders = 1;               // how many share it
-  std::uint64_t largest_block = 10'000;    // a block is clamp(left / (4 * holders), 1, largest)
+  std::uint32_t holders = 1;             // how many share it
+  std::uint64_t largest_block = 10'000;  // a block is clamp(left / (4 * holders), 1, largest)
 };
 
 /// The controller's side.
@@ -39,9 +40,10 @@ class BudgetPool {
  public:
   explicit BudgetPool(BudgetOptions options);
 
-  /// Takes a holder's state in and returns what is to be sent: an answer to that holder, and whatever
-  /// the state made possible or necessary for others (grants to those that waited, recalls).
-  /// Repeating a state repeats the answer.  Empty when the state is older than a known one.
+  /// Takes a holder's state in and returns what is to be sent: an answer to that holder, and
+  /// whatever the state made possible or necessary for others (grants to those that waited,
+  /// recalls). Repeating a state repeats the answer.  Empty when the state is older than a known
+  /// one.
   std::vector<BudgetGrant> apply(const BudgetState& state);
 
   /// The answer for a holder as things stand, for a transport that repeats itself.
@@ -53,10 +55,10 @@ class BudgetPool {
   std::vector<BudgetGrant> lose(std::uint32_t holder, OnLoss policy = OnLoss::at_most);
 
   std::uint64_t total() const { return options_.total; }
-  std::uint64_t left() const { return left_; }      // not granted to anybody
-  std::uint64_t consumed() const;                   // as reported
+  std::uint64_t left() const { return left_; }                // not granted to anybody
+  std::uint64_t consumed() const;                             // as reported
   std::uint64_t unaccounted() const { return unaccounted_; }  // in the hands of the dead
-  bool over() const;                                // every token is used up (or unaccounted)
+  bool over() const;  // every token is used up (or unaccounted)
 
  private:
   struct Holder {
@@ -67,7 +69,7 @@ class BudgetPool {
     bool lost = false;
     bool recall = false;
     bool last = false;
-    bool changed = false;             // has something new to be told
+    bool changed = false;  // has something new to be told
     std::uint64_t in_hand() const { return granted - state.returned - state.consumed; }
     bool starves() const { return !lost && state.need > in_hand(); }
   };
@@ -104,9 +106,10 @@ class BudgetLease {
   /// Nobody waits here any longer (users ended): what is in stock may go to others.
   void stop_wanting();
 
-  /// True when a state should be sent now: somebody waits, the stock is at or below a quarter of the
-  /// last block, a recall can be obeyed, or the stock is used up and the pool does not know.  Send
-  /// `state()` then; sending it at other times, or again, is harmless (and heals a lost message).
+  /// True when a state should be sent now: somebody waits, the stock is at or below a quarter of
+  /// the last block, a recall can be obeyed, or the stock is used up and the pool does not know.
+  /// Send `state()` then; sending it at other times, or again, is harmless (and heals a lost
+  /// message).
   bool wants_to_send() const;
   BudgetState state();
   /// A grant came in.  True when takers that wait should try again.
@@ -126,12 +129,12 @@ class BudgetLease {
   std::uint64_t need_ = 0;      // largest amount that waits and cannot be served
   std::uint64_t reserved_ = 0;  // came for somebody who has not taken it yet: no recall gets it
   std::uint64_t answer_number_ = 0;
-  bool asked_ = false;          // for what is missing now; the answer is on its way
-  bool dry_ = false;            // the last answer brought nothing: no use in asking for stock
+  bool asked_ = false;  // for what is missing now; the answer is on its way
+  bool dry_ = false;    // the last answer brought nothing: no use in asking for stock
   bool recall_ = false;
   bool last_ = false;
-  bool unwanted_ = false;       // nobody here will take again
-  bool unreported_ = false;     // use or return that no state has told yet
+  bool unwanted_ = false;    // nobody here will take again
+  bool unreported_ = false;  // use or return that no state has told yet
   std::uint64_t spare() const;
 };
 

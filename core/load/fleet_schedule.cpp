@@ -23,7 +23,8 @@ std::int64_t FleetSchedule::phase_ns(std::uint64_t user) const {
     case FleetPhase::aligned:
       return 0;
     case FleetPhase::staggered:
-      return static_cast<std::int64_t>(static_cast<__int128>(gap) * (user % std::max<std::uint64_t>(options_.users, 1)) /
+      return static_cast<std::int64_t>(static_cast<__int128>(gap) *
+                                       (user % std::max<std::uint64_t>(options_.users, 1)) /
                                        std::max<std::uint64_t>(options_.users, 1));
     case FleetPhase::random:
       break;

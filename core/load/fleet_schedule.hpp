@@ -1,6 +1,7 @@
-// Fleet load: every user is due again and again, every `every`, on a clock of its own.  Occurrence i
-// of user k is nominally at phase_k + i * every; jitter moves it, and it belongs to the run when its
-// nominal time lies in [0, horizon): so the number of occurrences is known before the run begins.
+// Fleet load: every user is due again and again, every `every`, on a clock of its own.  Occurrence
+// i of user k is nominally at phase_k + i * every; jitter moves it, and it belongs to the run when
+// its nominal time lies in [0, horizon): so the number of occurrences is known before the run
+// begins.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ struct FleetOptions {
   /// part of).  A pure function; `fixed:` distributions ignore i.  Gaps below 1 ns count as 1 ns.
   std::function<std::int64_t(std::uint64_t user, std::uint64_t occurrence)> gap_ns;
   FleetPhase phase = FleetPhase::random;
-  std::int64_t jitter_ns = 0;  // uniform in [-jitter, +jitter]
+  std::int64_t jitter_ns = 0;   // uniform in [-jitter, +jitter]
   std::int64_t horizon_ns = 0;  // warmup + for
   std::uint64_t seed = 0;
   std::uint64_t population = 0;

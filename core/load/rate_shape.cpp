@@ -151,9 +151,10 @@ std::uint64_t RateShape::count_before(std::int64_t time_ns) const {
 double RateShape::rate_at(std::int64_t time_ns) const {
   for (const Line& line : lines_) {
     if (time_ns < line.begin_ns || time_ns >= line.end_ns) continue;
-    const double part = static_cast<double>(time_ns - line.begin_ns) / static_cast<double>(line.slope_ns);
-    const double rate = static_cast<double>(line.from) +
-                        static_cast<double>(line.to - line.from) * part;
+    const double part =
+        static_cast<double>(time_ns - line.begin_ns) / static_cast<double>(line.slope_ns);
+    const double rate =
+        static_cast<double>(line.from) + static_cast<double>(line.to - line.from) * part;
     return rate * 1e9 / static_cast<double>(unit_ns_);
   }
   return 0;
@@ -163,7 +164,8 @@ std::int64_t RateShape::duration_ns() const { return lines_.empty() ? 0 : lines_
 
 RateShape RateShape::changed_at(std::int64_t at_ns, Rate rate, std::int64_t end_ns) const {
   RateShape changed = *this;
-  while (!changed.lines_.empty() && changed.lines_.back().begin_ns >= at_ns) changed.lines_.pop_back();
+  while (!changed.lines_.empty() && changed.lines_.back().begin_ns >= at_ns)
+    changed.lines_.pop_back();
   changed.total_ = 0;
   if (!changed.lines_.empty()) {
     Line& last = changed.lines_.back();

@@ -1,6 +1,6 @@
-// Open load: when arrival m is due, as a pure function of m.  A shape is a list of straight lines of
-// the rate over run time; arrival m is due when the integrated rate reaches m.  It reads no clock,
-// knows no shard, and does not say which task an arrival takes.
+// Open load: when arrival m is due, as a pure function of m.  A shape is a list of straight lines
+// of the rate over run time; arrival m is due when the integrated rate reaches m.  It reads no
+// clock, knows no shard, and does not say which task an arrival takes.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +18,17 @@ struct Rate {
   std::uint64_t count = 0;
   std::int64_t per_ns = 1'000'000'000;  // > 0
 
-  double per_second() const { return static_cast<double>(count) * 1e9 / static_cast<double>(per_ns); }
+  double per_second() const {
+    return static_cast<double>(count) * 1e9 / static_cast<double>(per_ns);
+  }
   friend bool operator==(const Rate& a, const Rate& b) {
     return static_cast<unsigned __int128>(a.count) * static_cast<std::uint64_t>(b.per_ns) ==
            static_cast<unsigned __int128>(b.count) * static_cast<std::uint64_t>(a.per_ns);
   }
 };
 
-/// Any finite rate >= 0 as the ratio that a decimal of up to nine places means: 333.3/s is 3333 in 10 s.
+/// Any finite rate >= 0 as the ratio that a decimal of up to nine places means: 333.3/s is 3333 in
+/// 10 s.
 Rate rate_per(double count, std::int64_t per_ns);
 
 /// "Reach `rate` within `for_ns`", in a straight line, or at once when `jump`.
@@ -41,15 +44,16 @@ class RateShape {
   static RateShape constant(Rate rate, std::int64_t for_ns);
   static RateShape stages(const std::vector<RateStage>& stages, Rate initial = {});
 
-  /// When arrival `index` (from 0) is due, in ns since the shape's begin, or kNeverNs past the last.
-  /// Computed from the index alone, so rounding never adds up over a long run; rounded down.
+  /// When arrival `index` (from 0) is due, in ns since the shape's begin, or kNeverNs past the
+  /// last. Computed from the index alone, so rounding never adds up over a long run; rounded down.
   /// Source: root of r0 t + (r1 - r0) t^2 / 2T = area, in the form area / (r0 + sqrt(...)).
   std::int64_t due_ns(std::uint64_t index) const;
 
   /// When the integrated rate reaches `area` (which need not be whole), or kNeverNs.
   std::int64_t time_at_area_ns(long double area) const;
 
-  /// How many arrivals the whole shape has: ceil(integrated rate), which is ceil(R * D) for a constant.
+  /// How many arrivals the whole shape has: ceil(integrated rate), which is ceil(R * D) for a
+  /// constant.
   std::uint64_t count() const;
 
   /// How many arrivals are due before `time_ns`: those m with due_ns(m) < time_ns.

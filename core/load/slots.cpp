@@ -17,7 +17,8 @@ SlotTable::SlotTable(std::uint32_t owners)
 
 // Smooth weighted round robin: everybody gains its weight, the one with most goes and pays the sum.
 SlotTable::SlotTable(std::span<const double> weights, std::uint32_t slots)
-    : owner_(slots == 0 ? slots_for(weights.size()) : slots), weight_(weights.begin(), weights.end()) {
+    : owner_(slots == 0 ? slots_for(weights.size()) : slots),
+      weight_(weights.begin(), weights.end()) {
   double sum = 0;
   for (double& weight : weight_) sum += weight = std::max(weight, 0.0);
   std::vector<double> credit(weight_.size(), 0.0);

@@ -15,7 +15,8 @@ class SlotTable {
   static constexpr std::uint32_t kMostSlots = 65'536;
   static constexpr std::uint32_t kSlotsPerOwner = 64;
 
-  /// min(64 * owners, 65,536) slots over owners 0 .. owners-1, equally: slot s to owner s mod owners.
+  /// min(64 * owners, 65,536) slots over owners 0 .. owners-1, equally: slot s to owner s mod
+  /// owners.
   explicit SlotTable(std::uint32_t owners);
   /// By weights (cpus, say), smoothly interleaved.  `slots` 0: as above.
   explicit SlotTable(std::span<const double> weights, std::uint32_t slots = 0);
@@ -41,8 +42,8 @@ class SlotTable {
     return owner_[slot_of_arrival(arrival)] == owner;
   }
 
-  /// The owner leaves: its slots go one by one to whoever has the least per weight.  `load` says how
-  /// much hangs on each slot (users, say); without it every slot counts the same.
+  /// The owner leaves: its slots go one by one to whoever has the least per weight.  `load` says
+  /// how much hangs on each slot (users, say); without it every slot counts the same.
   void lose(std::uint32_t owner, std::span<const std::uint32_t> load = {});
   /// A new owner, or one that had left: takes slots from the fullest until it has its share.
   void join(std::uint32_t owner, double weight = 1.0, std::span<const std::uint32_t> load = {});

@@ -101,13 +101,15 @@ std::int64_t UserShape::next_change_ns(std::int64_t time_ns) const {
 
 std::uint64_t UserShape::peak() const {
   std::uint64_t peak = 0;
-  for (const Line& line : lines_) peak = std::max({peak, line.at(line.begin_ns), line.at(line.end_ns - 1)});
+  for (const Line& line : lines_)
+    peak = std::max({peak, line.at(line.begin_ns), line.at(line.end_ns - 1)});
   return peak;
 }
 
 std::int64_t UserShape::end_ns() const { return lines_.empty() ? 0 : lines_.back().end_ns; }
 
-UserShape UserShape::changed_at(std::int64_t at_ns, std::uint64_t users, std::int64_t ramp_ns) const {
+UserShape UserShape::changed_at(std::int64_t at_ns, std::uint64_t users,
+                                std::int64_t ramp_ns) const {
   const std::uint64_t before = planned(at_ns);
   const std::int64_t old_end = end_ns() > at_ns ? end_ns() : kNeverNs;
   UserShape changed;
@@ -118,7 +120,8 @@ UserShape UserShape::changed_at(std::int64_t at_ns, std::uint64_t users, std::in
   }
   changed.append(at_ns - changed.end_ns(), 0, 0);
   changed.append(std::min(ramp_ns, old_end - at_ns), before, users);
-  if (!changed.lines_.empty() && changed.lines_.back().end_ns > at_ns) changed.lines_.back().slope_ns = ramp_ns;
+  if (!changed.lines_.empty() && changed.lines_.back().end_ns > at_ns)
+    changed.lines_.back().slope_ns = ramp_ns;
   const std::int64_t begin = changed.end_ns();
   changed.append(old_end == kNeverNs ? kNeverNs : old_end - begin, users, users);
   return changed;

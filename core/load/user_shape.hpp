@@ -27,8 +27,8 @@ class UserShape {
   /// Linear from `initial` to each stage's number; nobody after the last stage.
   static UserShape stages(const std::vector<UserStage>& stages, std::uint64_t initial = 0);
 
-  /// U(t): the line's value at the end of the nanosecond t, rounded up.  So the first user of a ramp
-  /// begins at its first moment and the last one of a ramp to 0 leaves with its last.
+  /// U(t): the line's value at the end of the nanosecond t, rounded up.  So the first user of a
+  /// ramp begins at its first moment and the last one of a ramp to 0 leaves with its last.
   std::uint64_t planned(std::int64_t time_ns) const;
   bool active(std::uint64_t user, std::int64_t time_ns) const { return user < planned(time_ns); }
 
@@ -43,14 +43,16 @@ class UserShape {
   /// End of the last stage, kNeverNs when the shape has no end of its own.
   std::int64_t end_ns() const;
 
-  /// The same until `at_ns`, from then on `users` (after a ramp) without an end, or until the old end.
+  /// The same until `at_ns`, from then on `users` (after a ramp) without an end, or until the old
+  /// end.
   UserShape changed_at(std::int64_t at_ns, std::uint64_t users, std::int64_t ramp_ns = 0) const;
 
  private:
   struct Line {
     std::int64_t begin_ns = 0;
-    std::int64_t end_ns = kNeverNs;  // exclusive; before begin + slope when a change cut the line off
-    std::int64_t slope_ns = 1;       // the time in which it goes from `from` to `to`
+    std::int64_t end_ns =
+        kNeverNs;               // exclusive; before begin + slope when a change cut the line off
+    std::int64_t slope_ns = 1;  // the time in which it goes from `from` to `to`
     std::uint64_t from = 0;
     std::uint64_t to = 0;
     std::uint64_t at(std::int64_t time_ns) const;

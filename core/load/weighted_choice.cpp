@@ -39,7 +39,8 @@ Shares rounded(const std::vector<double>& weights, std::uint64_t cycle) {
   std::uint64_t given = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     if (!(weights[i] > 0) || !(sum > 0)) continue;
-    shares[i] = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(weights[i] / sum * static_cast<double>(cycle)));
+    shares[i] = std::max<std::uint64_t>(
+        1, static_cast<std::uint64_t>(weights[i] / sum * static_cast<double>(cycle)));
     given += shares[i];
     by_rest.push_back(i);
   }
@@ -47,8 +48,10 @@ Shares rounded(const std::vector<double>& weights, std::uint64_t cycle) {
   const auto rest = [&](std::size_t i) {
     return weights[i] / sum * static_cast<double>(cycle) - static_cast<double>(shares[i]);
   };
-  std::stable_sort(by_rest.begin(), by_rest.end(), [&](std::size_t a, std::size_t b) { return rest(a) > rest(b); });
-  for (std::size_t i = 0; given < cycle; i = (i + 1) % by_rest.size(), ++given) ++shares[by_rest[i]];
+  std::stable_sort(by_rest.begin(), by_rest.end(),
+                   [&](std::size_t a, std::size_t b) { return rest(a) > rest(b); });
+  for (std::size_t i = 0; given < cycle; i = (i + 1) % by_rest.size(), ++given)
+    ++shares[by_rest[i]];
   return shares;
 }
 
@@ -93,8 +96,9 @@ WeightedChoice::WeightedChoice(const std::vector<double>& weights)
   const auto cycle = static_cast<std::int64_t>(sum());
   order_ = fair_cycle(shares, shares.size());
 
-  // How far each entry is ahead of its share before turn n, times the cycle.  Seen from a later begin
-  // the distance counts from there: a rotation holds when no entry gets further than one turn away.
+  // How far each entry is ahead of its share before turn n, times the cycle.  Seen from a later
+  // begin the distance counts from there: a rotation holds when no entry gets further than one turn
+  // away.
   const std::size_t count = shares.size();
   std::vector<std::int64_t> ahead(count, 0), lowest(count, 0), highest(count, 0);
   const auto walk = [&](auto&& at_turn) {

@@ -21,8 +21,8 @@ class WeightedChoice {
   /// Open load: the entry of arrival m.  Exact to within one for every prefix of arrivals.
   std::uint32_t of_arrival(std::uint64_t arrival) const { return order_[arrival % order_.size()]; }
 
-  /// Closed and fleet load: the entry of a user's turn.  Exact to within one for every prefix of the
-  /// user's turns, and the first turns of users 0, 1, 2 ... are exact among themselves, too.
+  /// Closed and fleet load: the entry of a user's turn.  Exact to within one for every prefix of
+  /// the user's turns, and the first turns of users 0, 1, 2 ... are exact among themselves, too.
   std::uint32_t of_user(std::uint64_t user, std::uint64_t turn) const;
 
   /// Walks a user's turns from `turn` to the first entry that `eligible` accepts and leaves `turn`
@@ -36,7 +36,8 @@ class WeightedChoice {
     return entries_;
   }
 
-  /// The same for an arrival: its own entry, else the next ones in the order; nothing is remembered.
+  /// The same for an arrival: its own entry, else the next ones in the order; nothing is
+  /// remembered.
   template <class Eligible>
   std::uint32_t choose_for_arrival(std::uint64_t arrival, Eligible&& eligible) const {
     for (std::uint32_t passed = 0; passed < cycle(); ++passed) {
@@ -50,7 +51,8 @@ class WeightedChoice {
   std::uint32_t entries_ = 0;
   std::vector<std::uint16_t> order_;          // one cycle of entries
   std::vector<std::uint8_t> rotation_holds_;  // may a user's turns begin at this place of order_?
-  std::vector<std::vector<std::uint16_t>> beginning_with_;  // else: a cycle that begins with the entry
+  std::vector<std::vector<std::uint16_t>>
+      beginning_with_;  // else: a cycle that begins with the entry
 };
 
 }  // namespace squall

@@ -1,6 +1,6 @@
 // The one layout of every latency histogram: values in nanoseconds, log-linear, 512 buckets in each
-// octave, exact below 1,024 ns.  Never coarsened and never configured, so that any two histograms of
-// any two agents can be added.  sq_hist of abi.h and the wire use the same numbers.
+// octave, exact below 1,024 ns.  Never coarsened and never configured, so that any two histograms
+// of any two agents can be added.  sq_hist of abi.h and the wire use the same numbers.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // A histogram that counts: record() is the hot path, take() hands over what was counted and starts
-// again.  Own code rather than Boost.Histogram, whose dense storage has all 28,672 buckets (229 kB a
-// histogram) from the start; here an octave of 512 is allocated when first touched, and the first
+// again.  Own code rather than Boost.Histogram, whose dense storage has all 28,672 buckets (229 kB
+// a histogram) from the start; here an octave of 512 is allocated when first touched, and the first
 // few values of a quiet second need none at all.  Not for more than one thread.
 #pragma once
 
@@ -19,7 +19,8 @@ class Histogram {
   void record(std::uint64_t value_ns) {
     const std::uint32_t bucket = bucket_of(value_ns);
     std::uint64_t* octave = octave_[bucket / kBucketsPerOctave].get();
-    if (octave == nullptr) [[unlikely]] return record_slowly(value_ns, bucket);
+    if (octave == nullptr) [[unlikely]]
+      return record_slowly(value_ns, bucket);
     ++octave[bucket % kBucketsPerOctave];
     note(value_ns);
   }
@@ -47,7 +48,6 @@ class Histogram {
     if (value_ns < min_ns_) min_ns_ = value_ns;
     if (value_ns > max_ns_) max_ns_ = value_ns;
   }
-  SparseHistogram collect(bool clear);
 
   std::array<std::unique_ptr<std::uint64_t[]>, kOctaves> octave_;
   std::array<std::uint16_t, kPatience> early_{};  // buckets of values whose octave does not exist

@@ -34,7 +34,7 @@ struct Ledger {
   SampleLedger groups;   // groups and named untils
 
   bool closed() const { return open_equations().empty(); }
-  /// "iterations: planned 100 = started 98 + dropped 1 + waiting 0 + not due 0 is 1 short" ...
+  /// "iterations: planned 100, but started 98 + dropped 1 + waiting 0 + not due 0 = 99 (1 missing)"
   std::vector<std::string> open_equations() const;
 };
 

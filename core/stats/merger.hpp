@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,9 +16,10 @@ namespace squall {
 
 struct MergerOptions {
   std::int64_t warmup_ns = 0;
-  std::int64_t keep_windows = 60;    // seconds kept in Snapshot::windows; at least the longest `over`
-  std::int64_t late_windows = 3;     // a window is handed out when so much newer ones exist, or all have it
-  double busy_limit = 0.95;          // for SourceState::busy_streak
+  std::int64_t keep_windows = 60;  // seconds kept in Snapshot::windows; at least the longest `over`
+  std::int64_t late_windows =
+      3;  // a window is handed out when all sources have it, or one is so much ahead
+  double busy_limit = 0.95;  // for SourceState::busy_streak
   struct Population {
     std::string name;
     LoadModel model = LoadModel::closed;
@@ -40,37 +42,60 @@ class Merger {
   /// the drain does not thin the rates; 0: the run is in it.  Valid until the next call.
   const Snapshot& snapshot(std::int64_t now_ns, std::int64_t measured_until_ns = 0);
 
-  /// Windows that are complete or old enough, each once, in order: for the timeline and outputs.
-  /// `all`: whatever there is (the end of the run).
-  std::vector<MergedWindow> take_closed(bool all = false);
+  /// Windows that are complete or old enough, in order: for the timeline and outputs.  One that got
+  /// a late record comes again with a higher revision.  `all`: whatever there is (the end of the
+  /// run).
+  std::vector<std::shared_ptr<const MergedWindow>> take_closed(bool all = false);
 
  private:
+  struct SourceSums {
+    std::uint64_t told_at = 0;  // sequence of the record that told so
+    SampleCounts told;          // total as the source says
+    SampleCounts added;         // sum of its deltas
+  };
+  struct BusyRun {
+    std::uint32_t length = 0;
+    double busy = 0;  // sums over the run's windows
+    double samples = 0;
+    void add(double window_busy, double window_samples, double limit);
+  };
   struct Source {
-    std::uint64_t watermark = 0;       // all sequences up to here are in
+    std::uint64_t watermark = 0;  // all sequences up to here are in
     std::set<std::uint64_t> above;
-    std::uint64_t newest = 0;          // whose totals are shown
-    std::int64_t newest_window = -1;
+    std::uint64_t newest = 0;  // whose totals and gauges are shown
+    std::uint64_t final_sequence = 0;
+    std::int64_t last_window = -1;
     std::vector<PopulationWindow> populations;
     std::vector<ConnectionCounts> connections;
-    std::map<std::int64_t, std::pair<double, std::uint64_t>> busy;  // by window, the newest ones
-    std::vector<SampleCounts> told;    // totals as told by it, by 2 * series + phase
-    std::vector<SampleCounts> added;   // sums of its deltas
+    std::vector<SourceSums> sums;  // by 2 * series + phase
+    std::map<std::int64_t, std::pair<double, double>>
+        busy;  // window -> busy, samples; not yet folded
+    BusyRun run;
+    BusyRun longest;
     SourceState state;
   };
+  struct Kept {
+    std::shared_ptr<MergedWindow> window;
+    bool handed_out = false;
+  };
   Source& source(std::uint32_t number);
-  bool note_sequence(Source& source, std::uint64_t sequence);
+  static bool note_sequence(Source& source, std::uint64_t sequence);
   SeriesTotals& totals(std::uint32_t series, RunPhase phase);
+  void add_series(Source& source, const WindowRecord& record);
   void add_window(const WindowRecord& record);
-  void note_busy(Source& source, const WindowRecord& record);
+  MergedWindow* writable(std::int64_t window);
+  void fold_busy(Source& source, std::size_t keep);
+  void sum_up(Source& source);
+  void sort_series();
 
   const SeriesTable& table_;
   MergerOptions options_;
   Snapshot snapshot_;
   std::vector<Source> sources_;
-  std::vector<std::uint32_t> position_;  // 2 * series + phase -> index into snapshot_.series, or none
-  bool unsorted_ = false;
-  std::map<std::int64_t, MergedWindow> windows_;
-  std::int64_t handed_out_ = -1;
+  std::vector<std::uint32_t> position_;  // 2 * series + phase -> index into snapshot_.series + 1
+  std::map<std::int64_t, Kept> windows_;
+  std::int64_t newest_window_ = -1;
+  std::int64_t dropped_before_ = 0;  // windows below are no longer kept
 };
 
 }  // namespace squall

@@ -1,6 +1,7 @@
 // The statistics of one shard, touched by its thread alone: no lock, no atomic, and no allocation
 // once each series has been seen.  A sample belongs to the one-second window in which it ended; the
-// window closes with the first sample or drain() past its end.  Adding windows up is merger.hpp's part.
+// window closes with the first sample or drain() past its end.  Adding windows up is merger.hpp's
+// part.
 #pragma once
 
 #include <array>
@@ -15,8 +16,8 @@
 namespace squall {
 
 struct RecorderOptions {
-  std::uint32_t source = 0;       // goes into each record
-  std::int64_t warmup_ns = 0;     // samples due before it count apart
+  std::uint32_t source = 0;    // goes into each record
+  std::int64_t warmup_ns = 0;  // samples due before it count apart
   std::uint32_t populations = 0;
   std::uint32_t targets = 0;
   std::uint32_t errors_per_series = 64;  // distinct (class, code, detail); more share one `(other)`
@@ -33,10 +34,12 @@ class Recorder {
 
   /// Bytes that a bulk operation moved since its last report, so that windows see them while it
   /// runs.  The sample at its end must then carry only the bytes not reported so.
-  void progress(std::uint32_t series, std::int64_t due_ns, std::uint64_t bytes_out, std::uint64_t bytes_in);
+  void progress(std::uint32_t series, std::int64_t due_ns, std::uint64_t bytes_out,
+                std::uint64_t bytes_in);
 
   /// Messages of a subscription that never came or came twice.
-  void count_lost(std::uint32_t series, std::int64_t due_ns, std::uint64_t lost, std::uint64_t duplicates);
+  void count_lost(std::uint32_t series, std::int64_t due_ns, std::uint64_t lost,
+                  std::uint64_t duplicates);
 
   /// Generator lag of one start: the part of started - due that was ours.
   void lag(std::int64_t due_ns, std::int64_t lag_ns);
@@ -72,6 +75,7 @@ class Recorder {
     bool dirty = false;
     SampleCounts counts;  // of the open window
     SampleCounts total;
+    std::int64_t first_due_ns = kNoTime;
     Histogram response;
     Histogram service;
     Histogram lateness;
@@ -79,7 +83,9 @@ class Recorder {
     std::vector<ErrorCell> errors;
   };
 
-  static std::uint64_t clamp(std::int64_t ns) { return ns < 0 ? 0 : static_cast<std::uint64_t>(ns); }
+  static std::uint64_t clamp(std::int64_t ns) {
+    return ns < 0 ? 0 : static_cast<std::uint64_t>(ns);
+  }
   Cell& cell(std::uint32_t series, std::int64_t due_ns);
   Cell& new_cell(std::size_t slot);
   void count_error(Cell& cell, const Sample& sample);

@@ -1,6 +1,6 @@
-// A histogram at rest: only the buckets that are not empty, sorted.  This is what windows, snapshots,
-// the report and the wire carry; some 1,100 buckets at most in practice, so thousands of series stay
-// small.  Counting one value after another is histogram.hpp's part.
+// A histogram at rest: only the buckets that are not empty, sorted.  This is what windows,
+// snapshots, the report and the wire carry; some 1,100 buckets at most in practice, so thousands of
+// series stay small.  Counting one value after another is histogram.hpp's part.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,15 @@ class SparseHistogram {
   /// From parts that somebody else counted; `index` strictly increasing below kBuckets, counts > 0
   /// and of the same number.  Nothing when they are not (a record from another machine may lie).
   static std::optional<SparseHistogram> from_parts(std::vector<std::uint32_t> index,
-                                                std::vector<std::uint64_t> count,
-                                                std::uint64_t sum_ns, std::uint64_t min_ns,
-                                                std::uint64_t max_ns);
+                                                   std::vector<std::uint64_t> count,
+                                                   std::uint64_t sum_ns, std::uint64_t min_ns,
+                                                   std::uint64_t max_ns);
 
   bool empty() const { return total_ == 0; }
   std::uint64_t count() const { return total_; }
-  std::uint64_t sum_ns() const { return sum_ns_; }                  // exact, up to 584 years
+  std::uint64_t sum_ns() const { return sum_ns_; }                    // exact, up to 584 years
   std::uint64_t min_ns() const { return total_ == 0 ? 0 : min_ns_; }  // exact
-  std::uint64_t max_ns() const { return max_ns_; }                  // exact
+  std::uint64_t max_ns() const { return max_ns_; }                    // exact
   double mean_ns() const;
 
   /// The smallest value that at least a share q of all values does not exceed: the middle of its
@@ -51,7 +51,7 @@ class SparseHistogram {
   /// Count, sum, min and max go beside it as plain numbers (fleet.md 2.4).
   std::string encode_buckets() const;
   static std::optional<SparseHistogram> decode(std::string_view buckets, std::uint64_t sum_ns,
-                                            std::uint64_t min_ns, std::uint64_t max_ns);
+                                               std::uint64_t min_ns, std::uint64_t max_ns);
 
   friend bool operator==(const SparseHistogram&, const SparseHistogram&) = default;
 

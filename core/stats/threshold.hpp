@@ -20,30 +20,33 @@ enum class Comparison : std::uint8_t { less, less_equal, greater, greater_equal,
 enum class ThresholdScope : std::uint8_t { all, any, step, task, population };
 
 struct Threshold {
-  std::string text;                // as written
+  std::string text;  // as written
   Measure measure = Measure::quantile;
-  double quantile = 0;             // 0.99 for p99
+  double quantile = 0;  // 0.99 for p99
   ThresholdScope scope = ThresholdScope::any;
-  std::string name;                // empty with scope all
+  std::string name;  // empty with scope all
   Comparison comparison = Comparison::less;
-  double limit = 0;                // ns, share 0..1, per second, bytes per second, count, probe's unit
-  std::string unit;                // of reported values: "ms", "%", "/s", "MB/s", ""
-  double unit_factor = 1;          // value in `unit` = internal value * unit_factor
-  bool bytes = false;              // rate in bytes
-  std::int64_t over_ns = 0;        // 0: the whole run
+  double limit = 0;          // ns, share 0..1, per second, bytes per second, count, probe's unit
+  std::string limit_text;    // as written: "250ms"
+  std::string unit;          // of reported values: "ms", "%", "/s", "MB/s", ""
+  double unit_factor = 1;    // value in `unit` = internal value * unit_factor
+  bool bytes = false;        // rate in bytes
+  std::int64_t over_ns = 0;  // 0: the whole run
   std::uint64_t min_samples = 0;
   bool abort = false;
 };
 
 struct ThresholdError {
-  std::string message;   // "unknown measure 'p9x'"
+  std::string message;     // "unknown measure 'p9x'"
   std::size_t offset = 0;  // where in the text, from 0
-  std::string hint;      // "p50 ... p999, min, mean, ...", may be empty
+  std::string hint;        // "p50 ... p999, min, mean, ...", may be empty
 };
 
-/// Grammar (scenario.md, "Time, samples"): MEASURE(NAME) OP VALUE [over D] [min N] [abort], words
-/// behind the value in any order; NAME may say `task:`, `population:` or `step:`; without (NAME),
-/// and in k6's `p(95)<500`, the rule is about all samples, and k6's bare number is in ms.
+/// MEASURE(NAME) OP VALUE [over D] [min N] [abort], the words behind the value in any order.
+/// MEASURE: p50 ... p999 (p99.9), min, mean, max, failed, rate, count, probe; OP: < <= > >= ==.
+/// NAME may say `task:`, `population:` or `step:`.  Without (NAME) the rule is about all
+/// operations; then, as in k6's `p(95)<500`, `avg<200`, `med<100`, a bare number of a time is in
+/// ms.
 std::variant<Threshold, ThresholdError> parse_threshold(std::string_view text);
 
 /// What the scenario knows.  Steps are the names of samples, groups included.
@@ -59,11 +62,11 @@ std::optional<ThresholdError> resolve_threshold(Threshold& threshold, const Thre
 
 struct ThresholdResult {
   std::string rule;
-  double value = 0;        // in `unit`
+  double value = 0;  // in `unit`
   std::string unit;
   bool passed = false;
-  bool judged = true;      // false: there was nothing to judge it by
-  std::string reason;      // when not passed: "p99(page) was 312 ms, must be < 250 ms"
+  bool judged = true;              // false: there was nothing to judge it by
+  std::string reason;              // when not passed: "p99(page) was 312 ms, must be < 250 ms"
   std::int64_t broken_at_ns = -1;  // end of the first window that broke it (`over`)
 };
 
@@ -86,9 +89,10 @@ class ThresholdJudge {
 
  private:
   struct Watched {
-    bool broken = false;
+    bool seen = false;  // a full stretch of `over` with samples in it
     double worst = 0;
-    std::int64_t at_ns = -1;
+    bool broken = false;
+    std::int64_t broken_at_ns = -1;
     std::int64_t next_window = 0;
   };
   std::vector<Threshold> thresholds_;

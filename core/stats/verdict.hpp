@@ -17,7 +17,7 @@ std::string_view verdict_word(VerdictWord word);
 
 /// `run: { valid: … }`; each limit is printed beside its value.
 struct ValidLimits {
-  std::int64_t lag_ns = 0;         // 0: max(5 ms, 10 % of the smallest p99 that a threshold judges)
+  std::int64_t lag_ns = 0;  // 0: max(5 ms, 10 % of the smallest p99 that a threshold judges)
   double started_share = 0.999;
   double busy = 0.95;
   std::uint32_t busy_windows = 5;
@@ -25,10 +25,10 @@ struct ValidLimits {
 
 /// What happened to the run apart from its numbers.
 struct RunFacts {
-  bool ended_by_signal = false;     // or by the user: 105
-  bool aborted = false;             // the scenario's abort_run: 108
-  std::string internal_error;       // 109
-  std::string plugin_not_loaded;    // 113
+  bool ended_by_signal = false;            // or by the user: 105
+  bool aborted = false;                    // the scenario's abort_run: 108
+  std::string internal_error;              // 109
+  std::string plugin_not_loaded;           // 113
   std::vector<std::string> plugin_faults;  // broken contract, hung calls: invalid
   std::vector<std::string> missing;        // agents or data that were lost, named: 114
   std::vector<std::string> output_losses;  // 111 with strict_outputs
@@ -38,7 +38,7 @@ struct RunFacts {
 
 struct VerdictOptions {
   ValidLimits valid;
-  bool accept_invalid = false;      // the verdict stays, the exit code is what it would have been
+  bool accept_invalid = false;  // the verdict stays, the exit code is what it would have been
   bool strict = false;
   bool strict_outputs = false;
   bool exit_code_on_error = false;
@@ -46,9 +46,9 @@ struct VerdictOptions {
 
 /// One limit of validity beside its value, for the report.
 struct ValidityCheck {
-  std::string name;    // "generator lag p99"
-  std::string value;   // "7.2 ms"
-  std::string limit;   // "< 5 ms"
+  std::string name;   // "generator lag p99"
+  std::string value;  // "7.2 ms"
+  std::string limit;  // "< 5 ms"
   bool holds = true;
 };
 
@@ -60,8 +60,8 @@ struct Verdict {
   std::vector<ValidityCheck> validity;
 };
 
-/// When several codes hold: 109 > 113 > 114 > 112 > 108 > 105 > 99 > 111 > 1; the word is that of the
-/// code, except that with accept_invalid it stays `invalid`.
+/// When several codes hold: 109 > 113 > 114 > 112 > 108 > 105 > 99 > 111 > 1; the word is that of
+/// the code, except that with accept_invalid it stays `invalid`.
 Verdict judge_run(const Snapshot& snapshot, const std::vector<ThresholdResult>& thresholds,
                   double smallest_p99_limit_ns, const RunFacts& facts,
                   const VerdictOptions& options);

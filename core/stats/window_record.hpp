@@ -7,12 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "stats/sparse_histogram.hpp"
 #include "stats/sample.hpp"
+#include "stats/sparse_histogram.hpp"
 
 namespace squall {
 
 inline constexpr std::int64_t kWindowNs = 1'000'000'000;
+inline constexpr std::int64_t kNoTime = INT64_MAX;
 
 /// Samples due before the end of the warm-up stand apart from all others.
 enum class RunPhase : std::uint8_t { warmup, main };
@@ -48,23 +49,24 @@ struct PhaseTimes {
 struct SeriesWindow {
   std::uint32_t series = 0;
   RunPhase phase = RunPhase::main;
-  SampleCounts counts;      // of this window
-  SampleCounts total;       // of the shard since the begin, this window included
-  SparseHistogram response;    // ended - due
-  SparseHistogram service;     // ended - started
-  SparseHistogram lateness;    // started - due
-  std::vector<PhaseTimes> phases;  // only those seen
+  SampleCounts counts;                  // of this window
+  SampleCounts total;                   // of the shard since the begin, this window included
+  std::int64_t first_due_ns = kNoTime;  // of the window's samples and progress
+  SparseHistogram response;             // ended - due
+  SparseHistogram service;              // ended - started
+  SparseHistogram lateness;             // started - due
+  std::vector<PhaseTimes> phases;       // only those seen
   std::vector<ErrorCount> errors;
 };
 
 /// Iterations of one population on one shard, running totals.  The engine counts them; `waiting`
 /// and `not_due` are known at the end and 0 before.
 struct IterationCounts {
-  std::uint64_t planned = 0;   // due inside the run, and not_due; closed load: = started
+  std::uint64_t planned = 0;  // due inside the run, and not_due; closed load: = started
   std::uint64_t started = 0;
   std::uint64_t dropped = 0;
-  std::uint64_t waiting = 0;   // due, never begun because no user was free
-  std::uint64_t not_due = 0;   // planned, but the run ended before
+  std::uint64_t waiting = 0;  // due, never begun because no user was free
+  std::uint64_t not_due = 0;  // planned, but the run ended before
   std::uint64_t completed = 0;
   std::uint64_t interrupted = 0;
   std::uint64_t cut = 0;
@@ -77,11 +79,12 @@ struct IterationCounts {
 struct PopulationWindow {
   std::uint32_t population = 0;
   IterationCounts total;
-  SparseHistogram blocked;            // of this window: time a due iteration or step waited for the target
+  SparseHistogram blocked;  // of this window: time a due iteration or step waited for the target
   std::uint64_t users_planned = 0;  // gauges at the window's end
   std::uint64_t users_present = 0;
   std::uint64_t users_retiring = 0;
   std::uint64_t in_flight = 0;
+  std::int64_t ended_ns = -1;  // when it had ended as planned (stages, stop_after); -1: it has not
 };
 
 struct ConnectionCounts {
@@ -96,22 +99,23 @@ struct ConnectionCounts {
 
 /// How the generator itself did in this window.
 struct GeneratorWindow {
-  SparseHistogram lag;         // iterations and steps due after the warm-up: started - due, our fault
+  SparseHistogram lag;  // iterations and steps due after the warm-up: started - due, our fault
   SparseHistogram warmup_lag;
-  SparseHistogram turn;        // readiness to handling in the event loop
-  double busy = 0;          // (CPU time + run-queue delay) / wall; the largest of several windows
+  SparseHistogram turn;  // readiness to handling in the event loop
+  double busy = 0;       // (CPU time + run-queue delay) / wall; the largest of several windows
   double cpu_s = 0;
 };
 
 struct WindowRecord {
-  std::uint32_t source = 0;      // shard, or shard of an agent: whoever numbers the records
-  std::uint64_t sequence = 0;    // 1, 2, 3 ... without gaps
-  std::int64_t from_window = 0;  // floor(run time / 1 s); several after a stall, or merged in an outbox
-  std::int64_t to_window = 0;    // inclusive
-  bool final = false;            // the last of this source: totals must now be equal to the sums
-  std::vector<SeriesWindow> series;          // those with something to say
+  std::uint32_t source = 0;    // shard, or shard of an agent: whoever numbers the records
+  std::uint64_t sequence = 0;  // 1, 2, 3 ... without gaps
+  std::int64_t from_window =
+      0;  // floor(run time / 1 s); several after a stall, or merged in an outbox
+  std::int64_t to_window = 0;  // inclusive
+  bool final = false;          // the last of this source: totals must now be equal to the sums
+  std::vector<SeriesWindow> series;  // those with something to say
   std::vector<PopulationWindow> populations;
-  std::vector<ConnectionCounts> connections; // running totals
+  std::vector<ConnectionCounts> connections;  // running totals
   GeneratorWindow generator;
 };
 

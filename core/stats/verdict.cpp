@@ -1,0 +1,259 @@
+#include "stats/verdict.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+namespace squall {
+namespace {
+
+// Strongest first.
+constexpr std::array kPrecedence{109, 113, 114, 112, 108, 105, 99, 111, 1};
+
+std::string number(double value, const char* format = "%.3g") {
+  char text[64];
+  std::snprintf(text, sizeof text, std::abs(value) >= 1000 ? "%.0f" : format, value);
+  return text;
+}
+
+std::string milliseconds(double ns) { return number(ns * 1e-6) + " ms"; }
+
+// 8200 -> "8,200"
+std::string grouped(double value) {
+  std::string digits = number(std::floor(value), "%.0f");
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
+  return digits;
+}
+
+class Validity {
+ public:
+  Validity(const Snapshot& snapshot, const RunFacts& facts, const ValidLimits& limits,
+           double smallest_p99_limit_ns)
+      : snapshot_(snapshot), facts_(facts), limits_(limits) {
+    lag(smallest_p99_limit_ns);
+    started();
+    busy();
+    ledger();
+    plugins();
+  }
+  std::vector<ValidityCheck> checks;
+  std::vector<std::string> reasons;
+
+ private:
+  void note(std::string name, std::string value, std::string limit, bool holds,
+            std::string reason) {
+    if (!holds) reasons.push_back(std::move(reason));
+    checks.push_back({std::move(name), std::move(value), std::move(limit), holds});
+  }
+
+  // Rule 1.
+  void lag(double smallest_p99_limit_ns) {
+    double limit = static_cast<double>(limits_.lag_ns);
+    if (limits_.lag_ns <= 0) limit = std::max(5e6, 0.1 * smallest_p99_limit_ns);
+    const auto p99 = static_cast<double>(snapshot_.generator.lag.quantile_ns(0.99));
+    note("generator lag p99", milliseconds(p99), "<= " + milliseconds(limit), p99 <= limit,
+         "generator lag p99 was " + milliseconds(p99) + ", limit " + milliseconds(limit) +
+             ": operations began late through no fault of the target" + remedy());
+  }
+
+  // Rule 2: what waited for a free user is the target's fault, what was dropped or never begun is
+  // not.
+  void started() {
+    const IterationLedger& l = snapshot_.ledger.iterations;
+    const std::uint64_t due = l.planned - std::min(l.planned, l.not_due);
+    const double share =
+        due == 0 ? 1.0 : static_cast<double>(l.started + l.waiting) / static_cast<double>(due);
+    const std::string percent = number(std::floor(share * 1e5) / 1e3, "%.5g") + " %";
+    const std::string limit = number(limits_.started_share * 100, "%.5g") + " %";
+    note("begun or waiting", percent, ">= " + limit, share >= limits_.started_share,
+         "only " + percent + " of " + std::to_string(due) +
+             " due iterations began or waited for the target, limit " + limit + " (" +
+             std::to_string(l.dropped) + " dropped): raise max_users, or use when_busy: wait");
+  }
+
+  // Rule 3.
+  void busy() {
+    const SourceState* worst = nullptr;
+    for (const SourceState& source : snapshot_.sources) {
+      if (worst == nullptr || source.busy_streak > worst->busy_streak) worst = &source;
+    }
+    const std::uint32_t streak = worst == nullptr ? 0 : worst->busy_streak;
+    note("windows in a row with a shard busy >= " + number(limits_.busy * 100) + " %",
+         std::to_string(streak), "< " + std::to_string(limits_.busy_windows),
+         streak < limits_.busy_windows, "");
+    if (streak < limits_.busy_windows) return;
+    reasons.pop_back();
+    for (const SourceState& source : snapshot_.sources) {
+      if (source.busy_streak < limits_.busy_windows) continue;
+      reasons.push_back(source.name + " was " +
+                        number(std::floor(source.streak_busy * 100), "%.0f") + " % busy for " +
+                        std::to_string(source.busy_streak) + " s" + remedy_for(source));
+    }
+  }
+
+  // Rule 4.
+  void ledger() {
+    const std::vector<std::string> open = snapshot_.ledger.open_equations();
+    note("open equations of the ledger", std::to_string(open.size()), "0", open.empty(), "");
+    if (!open.empty()) reasons.pop_back();
+    for (const std::string& equation : open) reasons.push_back("the ledger is open: " + equation);
+    for (const SourceState& source : snapshot_.sources) {
+      if (source.balanced) continue;
+      reasons.push_back("the ledger is open: the totals that " + source.name +
+                        " tells differ from the sum of its records");
+      checks.back().holds = false;
+    }
+  }
+
+  // Rule 5.
+  void plugins() {
+    note("plugin faults", std::to_string(facts_.plugin_faults.size()), "0",
+         facts_.plugin_faults.empty(), "");
+    if (!facts_.plugin_faults.empty()) reasons.pop_back();
+    for (const std::string& fault : facts_.plugin_faults)
+      reasons.push_back("plugin fault: " + fault);
+  }
+
+  std::string more_shards() const { return "--shards " + std::to_string(facts_.shards + 1); }
+
+  // The rate that the shard kept up while it was busy is what it can do at most.
+  std::string remedy_for(const SourceState& source) const {
+    std::string text = ": " + more_shards();
+    const double most = source.streak_busy > 0 ? source.streak_rate_per_s * limits_.busy /
+                                                     std::max(source.streak_busy, limits_.busy)
+                                               : 0;
+    if (most >= 1)
+      text +=
+          ", or at most " + grouped(most >= 1000 ? std::floor(most / 100) * 100 : most) + "/s here";
+    return text;
+  }
+
+  std::string remedy() const {
+    for (const SourceState& source : snapshot_.sources) {
+      if (source.busy_streak > 0) return "; " + source.name + " was busy" + remedy_for(source);
+    }
+    return "; look for other load on this machine, or use " + more_shards();
+  }
+
+  const Snapshot& snapshot_;
+  const RunFacts& facts_;
+  const ValidLimits& limits_;
+};
+
+VerdictWord word_of(int code, bool failed) {
+  switch (code) {
+    case 0:
+      return VerdictWord::passed;
+    case 1:
+    case 99:
+      return VerdictWord::failed;
+    case 105:
+      return VerdictWord::stopped;
+    case 108:
+      return VerdictWord::aborted;
+    case 111:
+      return failed ? VerdictWord::failed : VerdictWord::passed;
+    case 112:
+      return VerdictWord::invalid;
+    case 114:
+      return VerdictWord::partial;
+    default:
+      return VerdictWord::error;
+  }
+}
+
+}  // namespace
+
+std::string_view verdict_word(VerdictWord word) {
+  constexpr std::string_view kWords[] = {"passed",  "failed",  "invalid", "partial",
+                                         "stopped", "aborted", "error"};
+  return kWords[static_cast<std::size_t>(word)];
+}
+
+int strongest_exit_code(const std::vector<int>& codes) {
+  for (const int code : kPrecedence) {
+    if (std::find(codes.begin(), codes.end(), code) != codes.end()) return code;
+  }
+  for (const int code : codes) {
+    if (code != 0) return code;  // 2 and 104 end a program before there is a run
+  }
+  return 0;
+}
+
+Verdict judge_run(const Snapshot& snapshot, const std::vector<ThresholdResult>& thresholds,
+                  double smallest_p99_limit_ns, const RunFacts& facts,
+                  const VerdictOptions& options) {
+  Verdict verdict;
+  std::vector<int> codes;
+  const auto add = [&](int code, std::string reason) {
+    codes.push_back(code);
+    verdict.reasons.push_back(std::move(reason));
+  };
+  if (!facts.internal_error.empty()) add(109, "internal error: " + facts.internal_error);
+  if (!facts.plugin_not_loaded.empty()) add(113, facts.plugin_not_loaded);
+  for (const std::string& missing : facts.missing) add(114, "missing: " + missing);
+  for (const SourceState& source : snapshot.sources) {
+    if (source.missing > 0) {
+      add(114, "missing: " + std::to_string(source.missing) + " of " +
+                   std::to_string(source.last_sequence) + " records of " + source.name);
+    } else if (!source.final && source.last_sequence > 0) {
+      add(114, "missing: the last record of " + source.name);
+    }
+  }
+
+  // A run of which parts are lost has an open ledger for that reason, which is said above.
+  const bool partial = std::find(codes.begin(), codes.end(), 114) != codes.end();
+  Validity validity(snapshot, facts, options.valid, smallest_p99_limit_ns);
+  verdict.validity = std::move(validity.checks);
+  bool invalid = false;
+  for (std::string& reason : validity.reasons) {
+    if (partial && reason.starts_with("the ledger is open")) continue;
+    invalid = true;
+    verdict.reasons.push_back(std::move(reason));
+  }
+  verdict.warnings = facts.warnings;
+  if (snapshot.overflowed_series > 0) {
+    verdict.warnings.push_back(
+        std::to_string(snapshot.overflowed_series) +
+        " samples' names went into __other__: too many different names of series");
+  }
+  if (options.strict) {
+    for (const std::string& warning : verdict.warnings) {
+      invalid = true;
+      verdict.reasons.push_back("strict: " + warning);
+    }
+  }
+  if (invalid && !options.accept_invalid) codes.push_back(112);
+
+  if (facts.aborted) add(108, "the scenario asked to abort");
+  if (facts.ended_by_signal) add(105, "stopped by a signal or by the user");
+  for (const ThresholdResult& result : thresholds) {
+    if (!result.passed) add(99, result.reason);
+  }
+  SampleCounts all = snapshot.totals(SeriesKind::operation);
+  if (all.count() == 0) all += snapshot.totals(SeriesKind::delivery);
+  if (all.count() == 0) {
+    add(99, "no samples");
+  } else if (all.ok == 0) {
+    add(99, "nothing succeeded");
+  }
+  const bool failed = std::find(codes.begin(), codes.end(), 99) != codes.end();
+  if (options.strict_outputs) {
+    for (const std::string& loss : facts.output_losses) add(111, "output lost data: " + loss);
+  } else {
+    for (const std::string& loss : facts.output_losses)
+      verdict.warnings.push_back("output lost data: " + loss);
+  }
+  if (options.exit_code_on_error && all.failed > 0)
+    add(1, std::to_string(all.failed) + " operations failed");
+
+  verdict.exit_code = strongest_exit_code(codes);
+  verdict.word = word_of(verdict.exit_code, failed);
+  // --accept-invalid changes what the program returns, never what the run is worth.
+  const bool stronger = verdict.word == VerdictWord::error || verdict.word == VerdictWord::partial;
+  if (invalid && !stronger) verdict.word = VerdictWord::invalid;
+  return verdict;
+}
+
+}  // namespace squall
