@@ -1,0 +1,269 @@
+#include "fleet/local_run.hpp"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <thread>
+
+#include "engine/loop.hpp"
+#include "engine/shard.hpp"
+#include "fleet/output_runner.hpp"
+#include "net/net_api.hpp"
+#include "net/resolver.hpp"
+
+namespace squall {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::uint64_t kStartDelayNs = 50'000'000;   // threads are up before run time 0
+
+std::int64_t realtime_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+double process_cpu_s() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// Sorts by time, and names the second it began in: 20261121T200000-1a2b3c.
+std::string make_run_id(std::int64_t unix_ns) {
+  const time_t seconds = unix_ns / 1'000'000'000;
+  tm utc{};
+  gmtime_r(&seconds, &utc);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}-{:06x}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     static_cast<std::uint32_t>((unix_ns ^ (unix_ns >> 32)) & 0xFFFFFF));
+}
+
+class LocalRun final : public ShardLink {
+ public:
+  LocalRun(const Plan& plan, LocalRunOptions options, OutputRunner* outputs)
+      : plan_(plan), options_(std::move(options)), outputs_(outputs), slots_(options_.shards),
+        positions_(plan.scenario().datasets.size()), resolver_(control_), signals_(control_, SIGINT, SIGTERM),
+        tick_(control_) {
+    options_.controller.shards = options_.shards;
+    controller_ = std::make_unique<Controller>(plan, *this, options_.controller);
+  }
+
+  Result<RunResult> run() {
+    zero_ns_ = monotonic_ns() + kStartDelayNs + static_cast<std::uint64_t>(plan_.connect_ns());
+    anchor_ns_ = realtime_ns() - static_cast<std::int64_t>(monotonic_ns());
+    RunInfo info;
+    info.started_unix_ns = anchor_ns_ + static_cast<std::int64_t>(zero_ns_);
+    info.id = make_run_id(info.started_unix_ns);
+    const double cpu_before = process_cpu_s();
+    if (outputs_) outputs_->begin(plan_, info, anchor_ns_);
+
+    set_process_targets(&plan_.targets());
+    for (std::uint32_t i = 0; i < options_.shards; ++i) agents_.push_back(std::make_unique<ShardThread>());
+    for (std::uint32_t i = 0; i < options_.shards; ++i) start_shard(i);
+    wait_for_signals();
+    arm_tick();
+    controller_->note("start", plan_.scenario().name);
+    control_.run();
+
+    for (auto& agent : agents_) {
+      if (agent->thread.joinable()) agent->thread.join();
+    }
+    set_process_targets(nullptr);
+    if (!start_error_.empty()) return Error{start_error_};
+    controller_->tick(run_time());
+    RunResult result = controller_->result();
+    for (auto& window : controller_->take_windows()) keep_window(std::move(window));
+    if (outputs_) {
+      outputs_->finish(result.journal);
+      result.outputs = outputs_->accounts();
+    }
+    info.scenario = plan_.scenario().name;
+    info.file = plan_.scenario().file;
+    info.seed = plan_.scenario().seed;
+    info.shards = options_.shards;
+    info.duration_ns = run_time();
+    info.cpu_s = process_cpu_s() - cpu_before;
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    info.peak_rss_bytes = std::int64_t{usage.ru_maxrss} * 1024;
+    result.info = std::move(info);
+    result.timeline = std::move(timeline_);
+    return result;
+  }
+
+  // ShardLink: to a shard's loop.
+  void grant(std::uint32_t shard, std::uint32_t budget, const BudgetGrant& grant) override {
+    agents_[shard]->loop->post([own = agents_[shard].get(), budget, grant] { own->shard->accept(budget, grant); });
+  }
+  void stop(std::uint32_t shard, std::int64_t drain_ns, std::int64_t grace_ns) override {
+    agents_[shard]->loop->post([own = agents_[shard].get(), drain_ns, grace_ns] { own->shard->stop(drain_ns, grace_ns); });
+  }
+  void begin_population(std::uint32_t shard, std::uint32_t population) override {
+    agents_[shard]->loop->post([own = agents_[shard].get(), population] { own->shard->begin_population(population); });
+  }
+
+ private:
+  /// One shard's thread. Messages to the controller are posted to the control thread.
+  struct ShardThread final : Uplink {
+    LocalRun* run = nullptr;
+    std::unique_ptr<Loop> loop;
+    std::unique_ptr<Shard> shard;
+    std::thread thread;
+
+    template <typename Message>
+    void tell(Message message) {
+      asio::post(run->control_, [run = run, message = std::move(message)]() mutable { message(*run->controller_); });
+    }
+    void records(std::uint32_t source, std::vector<WindowRecord> records) override {
+      tell([source, records = std::move(records)](Controller& c) mutable { c.records(source, std::move(records)); });
+    }
+    void budget(std::uint32_t source, std::uint32_t budget, const BudgetState& state) override {
+      tell([=](Controller& c) { c.budget(source, budget, state); });
+    }
+    void population_ended(std::uint32_t source, std::uint32_t population) override {
+      tell([=](Controller& c) { c.population_ended(source, population); });
+    }
+    void event(std::uint32_t source, std::string kind, std::string text) override {
+      tell([=](Controller& c) { c.event(source, kind, text); });
+    }
+    void abort_asked(std::uint32_t source, std::string who) override {
+      tell([=](Controller& c) { c.abort_asked(source, who); });
+    }
+    void finished(std::uint32_t source) override {
+      tell([run = run, source](Controller& c) {
+        c.finished(source);
+        if (c.is_finished()) run->end();
+      });
+    }
+    void sample(std::uint32_t source, const Sample& sample) override { run->outputs_->add_sample(source, sample); }
+  };
+
+  void start_shard(std::uint32_t index) {
+    ShardThread& own = *agents_[index];
+    own.run = this;
+    own.loop = std::make_unique<Loop>(Loop::Time::real, monotonic_ns());
+    ShardOptions options;
+    options.index = index;
+    options.wall_anchor_ns = anchor_ns_;
+    options.wants_samples = outputs_ && outputs_->wants_samples();
+    options.resolver = &resolver_;
+    own.shard = std::make_unique<Shard>(plan_, slots_, *own.loop, own, positions_, options);
+    own.thread = std::thread([this, &own, index] {
+      name_thread(index);
+      Reactor::prepare_thread();
+      const std::string error = own.shard->prepare(zero_ns_);
+      if (!error.empty()) {
+        asio::post(control_, [this, error] { fail(error); });
+        own.loop->close();
+        return;
+      }
+      while (!own.shard->is_finished() && !has_failed_.load(std::memory_order_relaxed)) own.loop->turn();
+      own.loop->close();
+      if (own.shard->is_finished()) own.shard.reset();
+    });
+  }
+
+  void name_thread(std::uint32_t index) {
+    pthread_setname_np(pthread_self(), fmt::format("shard {}", index).c_str());
+    cpu_set_t allowed;
+    if (!options_.pin_threads || sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+    if (CPU_COUNT(&allowed) < static_cast<int>(options_.shards) || options_.shards < 2) return;
+    int left = static_cast<int>(index);
+    for (int core = 0; core < CPU_SETSIZE; ++core) {
+      if (!CPU_ISSET(core, &allowed) || left-- > 0) continue;
+      cpu_set_t own;
+      CPU_ZERO(&own);
+      CPU_SET(core, &own);
+      pthread_setaffinity_np(pthread_self(), sizeof(own), &own);
+      return;
+    }
+  }
+
+  void fail(const std::string& error) {
+    if (start_error_.empty()) start_error_ = error;
+    has_failed_ = true;
+    for (auto& agent : agents_) agent->loop->post([] {});
+    end();
+  }
+
+  void wait_for_signals() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      controller_->tick(run_time());
+      controller_->stop_by_user(signal == SIGINT ? "SIGINT" : "SIGTERM");
+      wait_for_signals();
+    });
+  }
+
+  void arm_tick() {
+    tick_.expires_after(std::chrono::milliseconds(next_tick_ms()));
+    tick_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      controller_->tick(run_time());
+      for (auto& window : controller_->take_windows()) keep_window(std::move(window));
+      if (options_.on_tick) options_.on_tick(*controller_, run_time());
+      arm_tick();
+    });
+  }
+
+  /// A little after each full second of run time, when the shards' records are in.
+  std::int64_t next_tick_ms() const {
+    constexpr std::int64_t kSecondMs = 1000, kAfterMs = 50;
+    const std::int64_t now_ms = run_time() / 1'000'000;
+    const std::int64_t into = ((now_ms - kAfterMs) % kSecondMs + kSecondMs) % kSecondMs;
+    return kSecondMs - into;
+  }
+
+  void keep_window(std::shared_ptr<const MergedWindow> window) {
+    if (outputs_) outputs_->add_window(*window, controller_->journal());
+    timeline_.push_back(std::move(window));
+  }
+
+  void end() {
+    boost::system::error_code ignored;
+    signals_.cancel(ignored);
+    tick_.cancel();
+    control_.stop();
+  }
+
+  std::int64_t run_time() const {
+    return static_cast<std::int64_t>(monotonic_ns()) - static_cast<std::int64_t>(zero_ns_);
+  }
+
+  const Plan& plan_;
+  LocalRunOptions options_;
+  OutputRunner* outputs_;
+  SlotTable slots_;
+  std::vector<std::atomic<std::uint64_t>> positions_;   // of sequential datasets, over all shards
+  asio::io_context control_{1};
+  Resolver resolver_;
+  asio::signal_set signals_;
+  asio::steady_timer tick_;
+  std::unique_ptr<Controller> controller_;
+  std::vector<std::unique_ptr<ShardThread>> agents_;
+  std::vector<std::shared_ptr<const MergedWindow>> timeline_;
+  std::uint64_t zero_ns_ = 0;
+  std::int64_t anchor_ns_ = 0;
+  std::string start_error_;
+  std::atomic<bool> has_failed_{false};
+};
+
+}  // namespace
+
+Result<RunResult> run_locally(const Plan& plan, LocalRunOptions options, OutputRunner* outputs) {
+  return LocalRun(plan, std::move(options), outputs).run();
+}
+
+}  // namespace squall

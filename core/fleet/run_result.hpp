@@ -1,0 +1,50 @@
+// What a run leaves behind: the merged statistics, what they are worth, and the run's journal. The
+// report, the result file and the terminal's summary read this and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stats/snapshot.hpp"
+#include "stats/threshold.hpp"
+#include "stats/verdict.hpp"
+
+namespace squall {
+
+struct JournalEntry {
+  std::int64_t at_ns = 0;      // run time; negative while users connect
+  std::string event;           // "start", "warmup_over", "budget_used", "stop", "end" …
+  std::string text;
+};
+
+/// What an output plugin was given and what became of it, in window batches' items.
+struct OutputAccount {
+  std::string name;
+  std::uint64_t accepted = 0, delivered = 0, rejected = 0, spooled = 0, dropped = 0;
+  std::string error;           // the last one
+};
+
+struct RunInfo {
+  std::string id;              // sorts by time
+  std::string scenario, file;
+  std::uint64_t seed = 0;
+  std::int64_t started_unix_ns = 0;
+  std::int64_t duration_ns = 0;   // from run time 0 to the end of the drain
+  std::uint32_t agents = 1, shards = 1;
+  std::int64_t peak_rss_bytes = 0;
+  double cpu_s = 0;            // of the whole process during the run
+};
+
+struct RunResult {
+  RunInfo info;
+  Snapshot snapshot;
+  std::vector<ThresholdResult> thresholds;
+  Verdict verdict;
+  std::vector<OutputAccount> outputs;
+  std::vector<JournalEntry> journal;
+  std::vector<std::shared_ptr<const MergedWindow>> timeline;   // every second of the run, oldest first
+};
+
+}  // namespace squall
