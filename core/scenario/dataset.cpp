@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <unordered_map>
 #include <xxhash.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "payload/random_stream.hpp"
 
 namespace squall {
 namespace {
@@ -46,13 +47,6 @@ std::optional<DataError> check_text(std::string_view bytes) {
   if (const std::size_t at = find_bad_utf8(bytes); at != bytes.npos)
     return place(at, fmt::format("byte 0x{:02x} is not UTF-8", static_cast<unsigned char>(bytes[at])));
   return std::nullopt;
-}
-
-std::uint64_t mix(std::uint64_t x) {  // splitmix64's finaliser
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
 }
 
 }  // namespace
@@ -272,7 +266,7 @@ std::uint64_t permuted(std::uint64_t index, std::uint64_t count, std::uint64_t k
   do {
     std::uint64_t left = index >> half, right = index & mask;
     for (std::uint64_t round = 0; round < 4; ++round) {
-      const std::uint64_t next = left ^ (mix(right + mix(key + round)) & mask);
+      const std::uint64_t next = left ^ (mix_words({key, round, right}) & mask);
       left = right;
       right = next;
     }
@@ -283,20 +277,20 @@ std::uint64_t permuted(std::uint64_t index, std::uint64_t count, std::uint64_t k
 
 std::optional<std::size_t> pick_record(Pick pick, OnEnd on_end, std::size_t records, const PickAt& at) {
   if (records == 0) return std::nullopt;
-  const std::uint64_t key = mix(at.seed ^ mix(at.dataset + 1));
+  const std::uint64_t key = mix_words({at.seed, at.dataset});
   const auto in_line = [&](std::uint64_t place) -> std::optional<std::size_t> {
     if (place >= records && on_end != OnEnd::wrap) return std::nullopt;
     return place % records;
   };
   switch (pick) {
     case Pick::random: {
-      const std::uint64_t draw = mix(mix(mix(key + at.population) + at.user) + at.turn);
+      const std::uint64_t draw = mix_words({key, at.population, at.user, at.turn});
       return static_cast<std::size_t>((static_cast<unsigned __int128>(draw) * records) >> 64);
     }
     case Pick::shuffled: {
       const auto place = in_line(at.position);
       if (!place) return std::nullopt;
-      return permuted(*place, records, mix(key + at.position / records));
+      return permuted(*place, records, mix_words({key, at.position / records}));
     }
     case Pick::unique:
       if (at.position >= records) return std::nullopt;

@@ -15,6 +15,7 @@
 #include "payload/payload.hpp"
 #include "payload/template.hpp"
 #include "scenario/dataset.hpp"
+#include "scenario/json_path.hpp"
 #include "scenario/match.hpp"
 
 namespace squall {

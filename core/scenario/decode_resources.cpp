@@ -1,0 +1,341 @@
+// What a scenario works with: targets, plugins' options, datasets, payloads, outputs; and how long it runs.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "net/target_url.hpp"
+#include "scenario/decoder.hpp"
+
+namespace squall {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::uintmax_t kMaxDataBytes = std::uintmax_t{2} << 30;  // they are held in memory
+
+constexpr std::string_view kPicks[] = {"random", "sequential", "shuffled", "unique", "per_user", "exclusive"};
+constexpr std::string_view kEnds[] = {"wrap", "stop_task", "fail"};
+constexpr std::string_view kFormats[] = {"csv", "jsonl"};
+
+/// Why `path` may not be opened, or "": data comes from the scenario's own folder, links included.
+std::string refuse_path(const std::string& folder, const std::string& path, fs::path& full) {
+  if (path.empty()) return "the file has no name";
+  if (fs::path(path).is_absolute()) return fmt::format("'{}' is an absolute path; files lie in the scenario's folder or below", path);
+  std::error_code failed;
+  const fs::path root = fs::weakly_canonical(folder.empty() ? fs::path(".") : fs::path(folder), failed);
+  full = fs::weakly_canonical(root / path, failed);
+  const auto [root_end, ignored] = std::mismatch(root.begin(), root.end(), full.begin(), full.end());
+  if (failed || root_end != root.end()) return fmt::format("'{}' leads out of the scenario's folder", path);
+  const fs::file_status status = fs::status(full, failed);
+  if (!fs::exists(status)) return fmt::format("no file '{}'", path);
+  if (fs::is_directory(status)) return fmt::format("'{}' is a directory", path);
+  if (!fs::is_regular_file(status)) return fmt::format("'{}' is no regular file", path);
+  return "";
+}
+
+}  // namespace
+
+// ---- targets
+
+void Decoder::decode_targets(const Node* node) {
+  if (node && !node->is_null()) {
+    if (node->is_map()) {
+      for (std::size_t i = 0; i < node->keys.size(); ++i) decode_target(node->keys[i], node->items[i]);
+    } else {
+      error(*node, fmt::format("'targets' is a map of names and addresses, this is {}", node->kind_name()), "write `targets: { site: http://127.0.0.1:8080 }`");
+    }
+  }
+  check_host_option();
+}
+
+void Decoder::decode_target(const Node& key, const Node& given) {
+  const NameScope scope{.env = true};
+  const NameScope per_user{.locals = &all_locals_, .varies = true, .env = true};
+  TargetSpec target;
+  target.name = key.text;
+  target.mark = key.mark;
+  const Node node = fold(given, scope);
+  Node url = node;
+  if (node.is_map()) {
+    const MapReader map(*this, node, kTargetKeys, fmt::format("in target '{}'", key.text));
+    if (const Node* address = map["url"]) url = *address;
+    else error(key, fmt::format("target '{}' needs a url", key.text));
+    if (const Node* timeout = map["timeout"]) target.timeout_ns = duration(*timeout, "'timeout'");
+    if (const Node* source = map["source"]) {
+      const Node list = fold(*source, scope);
+      if (list.is_list()) for (const Node& item : list.items) target.source.push_back(text(item, scope, "a source address"));
+      else target.source.push_back(text(list, scope, "'source'"));
+    }
+    if (const Node* congestion = map["congestion"]) target.congestion = text(*congestion, scope, "'congestion'");
+    if (const Node* client = map["client"]) {
+      static constexpr std::string_view kClients[] = {"mosquitto", "paho"};
+      if (word(*client, "'client'", kClients) == 1) target.client = "paho";
+    }
+    if (const Node* rate = map["max_rate"]) target.max_rate_per_s = positive(*rate, scope, UnitKind::rate, "'max_rate'").value_or(0);
+    if (const Node* most = map["max_connections"]) target.max_connections = whole(*most, scope, "'max_connections'", 1).value_or(0);
+    if (const Node* tls_node = map["tls"]) {
+      const MapReader tls(*this, *tls_node, kTlsKeys, "in 'tls'");
+      if (!tls_node->is_map()) error(*tls_node, fmt::format("'tls' is a map, this is {}", tls_node->kind_name()));
+      if (const Node* ca = tls["ca"]) target.tls.ca = text_template(*ca, per_user, "'ca'");
+      if (const Node* cert = tls["cert"]) target.tls.cert = text_template(*cert, per_user, "'cert'");
+      if (const Node* tls_key = tls["key"]) target.tls.key = text_template(*tls_key, per_user, "'key'");
+      if (tls["cert"] && !tls["key"]) error(*tls["cert"], "a 'cert' needs its 'key'");
+      if (const Node* name = tls["server_name"]) target.tls.server_name = text(*name, scope, "'server_name'");
+      if (const Node* insecure = tls["insecure"]) target.tls.insecure = boolean(*insecure, scope, "'insecure'");
+    }
+  }
+  if (!node.is_map() || url.is_scalar()) {
+    target.url = text(url, scope, fmt::format("target '{}'", key.text));
+    if (!target.url.empty() || url.is_null()) {
+      const auto parsed = parse_target_url(target.url);
+      if (!parsed.url) error_from(url, Error{parsed.error});
+    }
+  }
+  scenario_.targets.push_back(std::move(target));
+}
+
+void Decoder::check_host_option() {
+  if (!options_.host) return;
+  auto found = std::ranges::find(scenario_.targets, "default", &TargetSpec::name);
+  if (found == scenario_.targets.end() && scenario_.targets.size() == 1) found = scenario_.targets.begin();
+  if (found == scenario_.targets.end()) {
+    option_error(fmt::format("--host {}: the scenario has {} targets and none called 'default'", *options_.host, scenario_.targets.size()));
+    return;
+  }
+  const auto parsed = parse_target_url(*options_.host);
+  if (!parsed.url) option_error(fmt::format("--host: {}", parsed.error));
+  found->url = *options_.host;
+}
+
+// ---- plugins
+
+void Decoder::decode_plugins(const Node* node) {
+  if (node == nullptr || node->is_null()) return;
+  if (!node->is_map()) return error(*node, fmt::format("'plugins' is a map of plugins and their options, this is {}", node->kind_name()));
+  for (std::size_t i = 0; i < node->keys.size(); ++i) {
+    const Node& key = node->keys[i];
+    const Node& options = node->items[i];
+    const ProtocolInfo* info = catalog_.protocol(key.text);
+    const bool brings_library = options.is_map() && options.find("library");
+    if (info == nullptr && !brings_library) {
+      std::vector<std::string> names;
+      for (const ProtocolInfo& known : catalog_.protocols) names.push_back(known.name);
+      unknown(key, "plugin", key.text, names);
+      continue;
+    }
+    if (info == nullptr) continue;  // a library without a protocol: its tasks are not described yet
+    ValueMap values = decode_options(options, info->options, fmt::format("in plugin '{}'", key.text), NameScope{.args = true}, true);
+    scenario_.protocols[protocol_index(key.text, key.mark)].options = std::move(values);
+  }
+}
+
+ValueMap Decoder::decode_options(const Node& node, const std::vector<ParamInfo>& infos, const std::string& where,
+                                 const NameScope& scope, bool is_plugin) {
+  ValueMap values;
+  if (node.is_null()) return values;
+  if (!node.is_map()) {
+    error(node, fmt::format("options {} are a map, this is {}", where, node.kind_name()));
+    return values;
+  }
+  std::vector<std::string> known;
+  for (const ParamInfo& info : infos) known.push_back(info.name);
+  const MapReader map(*this, node, is_plugin ? kPluginKeys : std::span<const Key>(), where, known);
+  for (std::size_t i = 0; i < node.keys.size(); ++i) {
+    const auto info = std::ranges::find(infos, node.keys[i].text, &ParamInfo::name);
+    if (info == infos.end()) continue;
+    const Node item = fold(node.items[i], scope);
+    if (item.is_scalar() && item.text.find("${") == item.text.npos) {
+      if (auto read = typed(item, *info)) values.emplace_back(info->name, std::move(*read));
+    } else if (auto read = value(item, scope)) {
+      const bool is_map_wanted = info->type == SQ_T_MAP, is_list_wanted = info->type == SQ_T_LIST;
+      if ((is_map_wanted && !item.is_map()) || (is_list_wanted && !item.is_list()))
+        error(item, fmt::format("'{}' is {}, this is {}", info->name, is_map_wanted ? "a map" : "a list", item.kind_name()));
+      values.emplace_back(info->name, std::move(*read));
+    }
+  }
+  for (const ParamInfo& info : infos)
+    if (info.is_required() && node.find(info.name) == nullptr) error(node, fmt::format("'{}' is missing {}", info.name, where));
+  return values;
+}
+
+// ---- data
+
+void Decoder::decode_data(const Node* node) {
+  if (node == nullptr || node->is_null()) return;
+  if (!node->is_map()) return error(*node, fmt::format("'data' is a map of datasets, this is {}", node->kind_name()));
+  for (std::size_t i = 0; i < node->keys.size(); ++i) decode_dataset(node->keys[i], node->items[i]);
+}
+
+void Decoder::decode_dataset(const Node& key, const Node& given) {
+  Node node = given;
+  if (given.is_scalar()) {  // users: users.csv
+    node = Node{};
+    node.kind = Node::Kind::map;
+    node.mark = given.mark;
+    node.keys.push_back(key);
+    node.keys.back().text = "file";
+    node.items.push_back(given);
+  }
+  Dataset data;
+  const auto keep = [&] {
+    data.name = key.text;
+    scenario_.datasets.push_back(std::make_shared<const Dataset>(std::move(data)));
+  };
+  if (!node.is_map()) {
+    error(given, fmt::format("dataset '{}' is a file or a map, this is {}", key.text, node.kind_name()));
+    return keep();
+  }
+  const MapReader map(*this, node, kDatasetKeys, fmt::format("in dataset '{}'", key.text));
+  Dataset::Where where;
+  if (const Node* filter = map["where"]) {
+    if (!filter->is_map()) error(*filter, fmt::format("'where' is a map of columns and values, this is {}", filter->kind_name()));
+    for (std::size_t i = 0; i < filter->keys.size(); ++i)
+      where.emplace_back(filter->keys[i].text, text(filter->items[i], {}, fmt::format("column '{}'", filter->keys[i].text)));
+  }
+  const Node* file = map["file"];
+  if (file == nullptr) {
+    error(key, fmt::format("dataset '{}' needs a file", key.text));
+  } else if (options_.read_files) {
+    const std::string path = text(*file, {}, "'file'");
+    fs::path full;
+    Dataset::Format format = path.ends_with(".jsonl") || path.ends_with(".ndjson") || path.ends_with(".json")
+                                 ? Dataset::Format::json_lines : Dataset::Format::csv;
+    if (const Node* said = map["format"]) format = word(*said, "'format'", kFormats) == 0 ? Dataset::Format::csv : Dataset::Format::json_lines;
+    if (std::string why = path.empty() ? std::string() : refuse_path(folder_, path, full); !why.empty()) {
+      error(*file, std::move(why));
+    } else if (!path.empty()) {
+      std::error_code failed;
+      const auto size = fs::file_size(full, failed);
+      std::ifstream in(full, std::ios::binary);
+      std::string bytes;
+      if (!failed && in && size <= kMaxDataBytes) {
+        bytes.resize(size);
+        in.read(bytes.data(), static_cast<std::streamsize>(size));
+        bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+      }
+      if (failed || in.bad() || !in.is_open()) {
+        error(*file, fmt::format("'{}' cannot be read", path));
+      } else if (size > kMaxDataBytes) {
+        error(*file, fmt::format("'{}' has more than {} GiB; datasets are held in memory", path, kMaxDataBytes >> 30));
+      } else {
+        auto parsed = Dataset::parse(std::move(bytes), format, where);
+        if (const auto* mistake = std::get_if<DataError>(&parsed))
+          error(*file, fmt::format("{}:{}:{}: {}", path, mistake->line, mistake->column, mistake->text));
+        else data = std::move(std::get<Dataset>(parsed));
+        if (std::holds_alternative<Dataset>(parsed) && data.size() == 0)
+          error(*file, fmt::format("'{}' has no records{}", path, where.empty() ? "" : " that `where` leaves"));
+      }
+    }
+  }
+  if (const Node* pick = map["pick"]) data.pick = static_cast<Pick>(word(*pick, "'pick'", kPicks));
+  data.on_end = data.pick == Pick::unique ? OnEnd::stop_task : OnEnd::wrap;
+  if (const Node* on_end = map["on_end"]) {
+    data.on_end = static_cast<OnEnd>(word(*on_end, "'on_end'", kEnds));
+    if (data.pick == Pick::unique && data.on_end == OnEnd::wrap) error(*on_end, "`unique` gives each record once, so it cannot wrap");
+    if (data.pick == Pick::random || data.pick == Pick::exclusive)
+      error(*on_end, fmt::format("`{}` has no end", kPicks[static_cast<int>(data.pick)]));
+  }
+  keep();
+}
+
+// ---- payloads
+
+void Decoder::decode_payloads(const Node* node) {
+  if (node == nullptr || node->is_null()) return;
+  if (!node->is_map()) return error(*node, fmt::format("'payloads' is a map of payloads, this is {}", node->kind_name()));
+  const NameScope scope{.locals = &all_locals_, .varies = true};
+  for (std::size_t i = 0; i < node->keys.size(); ++i) decode_payload(node->keys[i].text, node->items[i], scope);
+}
+
+std::uint32_t Decoder::decode_payload(const std::string& name, const Node& given, const NameScope& scope) {
+  const auto index = static_cast<std::uint32_t>(scenario_.payloads.size());
+  scenario_.payloads.push_back({});
+  scenario_.payloads.back().name = name;
+  check_payload_files(given);
+  const Value description = raw_value(given, scope);
+  BoundNames names(*this, scope);
+  const std::size_t errors = diagnostics_.count(Severity::error);
+  auto made = make_payload(name, description, {names, folder_});
+  if (made) {
+    scenario_.payloads[index] = std::move(*made);
+    scenario_.payloads[index].name = name;
+  } else if (diagnostics_.count(Severity::error) == errors) {  // a refused file has been named already
+    const std::string before = name.empty() ? "" : fmt::format("payload '{}': ", name);
+    if (names.hint.empty()) error_from(given, made.error(), before);
+    else error(given, before + made.error().text, names.hint);
+  }
+  return index;
+}
+
+void Decoder::check_payload_files(const Node& node) {
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    const Node& item = node.items[i];
+    const bool names_file = node.is_map() && (node.keys[i].text == "file" || node.keys[i].text == "template");
+    if (!names_file || !item.is_scalar()) {
+      check_payload_files(item);
+      continue;
+    }
+    if (item.text.find("${") != item.text.npos) continue;
+    fs::path full;
+    if (std::string why = refuse_path(folder_, item.text, full); !why.empty() && options_.read_files) error(item, std::move(why));
+  }
+}
+
+// ---- run, outputs, thresholds
+
+void Decoder::decode_run(const Node* node) {
+  RunSpec& run = scenario_.run;
+  if (node && !node->is_null()) {
+    if (!node->is_map()) error(*node, fmt::format("'run' is a map, this is {}", node->kind_name()), "write `run: { for: 60s }`");
+    const MapReader map(*this, *node, kRunKeys, "in 'run'");
+    if (const Node* time = map["for"]) run.for_ns = static_cast<std::int64_t>(positive(*time, {}, UnitKind::duration, "'for'").value_or(0));
+    if (const Node* time = map["warmup"]) run.warmup_ns = duration(*time, "'warmup'");
+    if (const Node* time = map["drain"]) run.drain_ns = duration(*time, "'drain'");
+    if (const Node* time = map["grace"]) run.grace_ns = duration(*time, "'grace'");
+    if (const Node* valid = map["valid"]) {
+      const MapReader limits(*this, *valid, kValidKeys, "in 'valid'");
+      if (!valid->is_map()) error(*valid, fmt::format("'valid' is a map, this is {}", valid->kind_name()));
+      if (const Node* lag = limits["lag"]) run.valid_lag_ns = static_cast<std::int64_t>(positive(*lag, {}, UnitKind::duration, "'lag'").value_or(0));
+    }
+  }
+  const auto option = [&](const std::optional<std::string>& given, std::string_view name, std::int64_t& into) {
+    if (!given) return;
+    const auto parsed = parse_duration_ns(*given);
+    if (parsed) into = *parsed;
+    else option_error(fmt::format("{}: {}", name, parsed.error().text));
+  };
+  option(options_.duration, "--for", run.for_ns);
+  option(options_.drain, "--drain", run.drain_ns);
+  option(options_.grace, "--grace", run.grace_ns);
+}
+
+void Decoder::decode_outputs(const Node* given) {
+  if (given == nullptr || given->is_null()) return;
+  const NameScope scope{.env = true};
+  const Node node = fold(*given, scope);
+  if (!node.is_list()) return error(node, fmt::format("'outputs' is a list, this is {}", node.kind_name()), "write `outputs: [ jsonl: { file: out.jsonl } ]`");
+  for (const Node& item : node.items) {
+    const bool is_name = item.is_scalar();
+    if (!is_name && !(item.is_map() && item.keys.size() == 1)) {
+      error(item, "an output is one name and its options");
+      continue;
+    }
+    const Node& key = is_name ? item : item.keys[0];
+    const OutputInfo* info = catalog_.output(key.text);
+    if (info == nullptr) {
+      std::vector<std::string> names;
+      for (const OutputInfo& known : catalog_.outputs) names.push_back(known.name);
+      unknown(key, "output", key.text, names);
+      continue;
+    }
+    OutputSpec output{key.text, {}, key.mark};
+    Node none;
+    none.mark = key.mark;
+    none.kind = Node::Kind::map;
+    output.options = decode_options(is_name ? none : item.items[0], info->options, fmt::format("in output '{}'", key.text), scope, false);
+    scenario_.outputs.push_back(std::move(output));
+  }
+}
+
+}  // namespace squall

@@ -1,0 +1,248 @@
+#include "scenario/keys.hpp"
+
+namespace squall {
+namespace {
+
+constexpr bool kLater = true;
+
+constexpr Key kScenario[] = {
+    {"scenario", "text", "name of the scenario; the file's name when absent"},
+    {"description", "text", "one sentence for reports"},
+    {"seed", "whole number", "same seed, same arrivals, picks and payloads"},
+    {"vars", "map of values", "values with defaults; --set NAME=VALUE and SQUALL_VAR_NAME override them"},
+    {"targets", "map of addresses", "the only addresses that traffic may go to"},
+    {"plugins", "map of options", "options of plugins, by name"},
+    {"data", "map of datasets", "rows from files"},
+    {"payloads", "map of payloads", "what operations send"},
+    {"tasks", "map of tasks", "named flows of steps"},
+    {"populations", "map of populations", "who does what, and how much of it"},
+    {"run", "map", "how long, and what makes it valid"},
+    {"thresholds", "list of rules", "what must hold: p99(page) < 250ms"},
+    {"outputs", "list of outputs", "where results go while the run goes on"},
+    {"include", "file", "another file's vars, targets, data, payloads", kLater},
+    {"profile", "text", "which of `profiles` runs", kLater},
+    {"profiles", "map", "names of populations by profile", kLater},
+    {"for_each", "map", "one of each", kLater},
+    {"curves", "map", "load by hour of day", kLater},
+    {"changes", "list", "changes while the run goes on", kLater},
+    {"setup", "list of steps", "once before the run", kLater},
+    {"teardown", "list of steps", "once after the run", kLater},
+    {"probes", "map", "values read from the target", kLater},
+};
+
+constexpr Key kTarget[] = {
+    {"url", "address", "scheme://host:port/path"},
+    {"timeout", "duration", "of each operation on it; 30s when absent"},
+    {"source", "list of addresses", "local addresses, dealt to users in turn"},
+    {"tls", "map", "certificates and verification"},
+    {"client", "mosquitto | paho", "which MQTT client"},
+    {"congestion", "text", "TCP congestion control: cubic, bbr"},
+    {"max_rate", "rate", "operations per second that may go there"},
+    {"max_connections", "whole number", "connections open at a time"},
+    {"max_bytes", "byte rate", "bytes per second that may go there", kLater},
+    {"for_each", "map", "one of each", kLater},
+};
+
+constexpr Key kTls[] = {
+    {"ca", "file", "certificates to trust, PEM"},
+    {"cert", "file", "own certificate, PEM; may use the user's record"},
+    {"key", "file", "its key, PEM"},
+    {"server_name", "text", "name to ask for and to verify, when it is not the host"},
+    {"insecure", "true | false", "do not verify"},
+};
+
+constexpr Key kDataset[] = {
+    {"file", "file", "CSV with a header row, or JSON Lines (.jsonl, .ndjson)"},
+    {"pick", "random | sequential | shuffled | unique | per_user | exclusive", "how a user gets a record"},
+    {"on_end", "wrap | stop_task | fail", "what happens when all records were used"},
+    {"where", "map of column: value", "only records that have these values"},
+    {"format", "csv | jsonl", "when the file's name does not say it"},
+    {"for_each", "map", "one of each", kLater},
+};
+
+constexpr Key kPlugin[] = {
+    {"library", "file name", "a plugin of your own, looked for in the plugin directories"},
+};
+
+constexpr Key kTask[] = {
+    {"steps", "list of steps", "what a user does, in order"},
+    {"needs", "dataset", "eligible only while a record is free"},
+    {"stop_after", "map", "exact end over all populations that use it"},
+    {"tags", "map of texts", "for grouping of statistics"},
+    {"description", "text", "one sentence for readers"},
+};
+
+constexpr Key kPopulation[] = {
+    {"tasks", "task, list, or map of weights", "what its users do"},
+    {"load", "map", "how many users, or how often"},
+    {"start", "duration", "when it begins, from the begin of the run"},
+    {"after", "population", "begins when that one's last user is gone"},
+    {"stop_after", "map", "exact end: iterations, requests, bytes or time"},
+    {"sessions", "whole number", "connections that its users share"},
+    {"connection", "keep | new", "new: each iteration begins with no connection"},
+    {"eligible", "each_iteration | at_user_start", "when `needs` is looked at"},
+    {"background", "true | false", "not counted in users, ledger and verdict"},
+    {"on_start", "list of steps", "once a user, before its first iteration"},
+    {"on_stop", "list of steps", "once a user, at its end, always"},
+    {"connect_over", "duration", "spreads the users' first connections before the run"},
+    {"tags", "map of texts", "for grouping of statistics"},
+    {"description", "text", "one sentence for readers"},
+    {"on_connect", "map of steps", "after each (re)connect", kLater},
+    {"for_each", "map", "one of each", kLater},
+    {"pool", "text", "which agents run it", kLater},
+};
+
+constexpr Key kLoad[] = {
+    {"users", "whole number", "users that loop (closed), or devices with `every`"},
+    {"ramp", "duration", "users grow from none over this time"},
+    {"stages", "list of stages", "users or rate, linear to each stage's number"},
+    {"rate", "rate", "iterations that arrive, whether or not earlier ones are done"},
+    {"arrivals", "even | poisson", "how arrivals are spaced"},
+    {"max_users", "whole number", "most users that open load makes; 10000 when absent"},
+    {"when_busy", "wait | drop", "an arrival that finds no free user"},
+    {"every", "duration, distribution, or map task: duration", "period of each device"},
+    {"jitter", "duration or %", "each occurrence is moved by up to this, both ways"},
+    {"phase", "random | staggered | aligned", "where in the period each device begins"},
+    {"overrun", "queue | skip", "an occurrence that comes while the last one runs"},
+    {"bytes", "byte rate", "paces bulk tasks; the sum over its users"},
+    {"connect_over", "duration", "spreads the users' first connections before the run"},
+    {"once", "whole number", "each user once", kLater},
+    {"within", "duration", "of `once`", kLater},
+    {"spread", "distribution", "of `once`", kLater},
+    {"batch", "distribution", "iterations per arrival", kLater},
+    {"curve", "name", "load by hour of day", kLater},
+    {"trace", "dataset", "arrivals at recorded times", kLater},
+    {"time", "column", "of `trace`", kLater},
+    {"speed", "number", "of `trace`", kLater},
+};
+
+constexpr Key kStage[] = {
+    {"for", "duration", "how long"},
+    {"users", "whole number", "at its end (closed)"},
+    {"rate", "rate", "at its end (open)"},
+    {"jump", "true | false", "the whole stage at its number, no line to it"},
+};
+
+constexpr Key kBudget[] = {
+    {"iterations", "whole number", "iterations started"},
+    {"requests", "whole number", "operations started"},
+    {"bytes", "size", "payload bytes sent"},
+    {"time", "duration", "since its begin"},
+};
+
+constexpr Key kRun[] = {
+    {"for", "duration", "steady time; without it the run ends when every population has"},
+    {"warmup", "duration", "before it; its samples count in no threshold"},
+    {"drain", "duration", "how long running iterations may go on at the end; 10s when absent"},
+    {"grace", "duration", "how long on_stop may take; 5s when absent"},
+    {"valid", "map", "limits beyond which the numbers are not to be trusted"},
+};
+
+constexpr Key kValid[] = {
+    {"lag", "duration", "p99 of how late the generator itself may be"},
+};
+
+constexpr Key kStep[] = {
+    {"expect", "map of checks", "the sample fails when one does not hold"},
+    {"capture", "map of names", "keeps parts of the result"},
+    {"satisfied", "map of checks", "ends an `until`"},
+    {"steps", "list of steps", "of until, repeat, if, group"},
+    {"else", "list of steps", "of if"},
+    {"on_failure", "continue | interrupt | stop_user | abort_run", "what a failure does"},
+    {"type", "text", "type of the sample: request, job, batch"},
+    {"tags", "map of texts", "for grouping of statistics"},
+    {"keep", "user", "what it sets or captures lives to the end of the user"},
+};
+
+constexpr Key kControl[] = {
+    {"wait", "duration or distribution", "think time"},
+    {"repeat", "number or map", "its steps several times, or for a time"},
+    {"until", "map", "polls until `satisfied` holds"},
+    {"if", "map", "its steps when a value matches"},
+    {"either", "list of branches", "one of several, by weight"},
+    {"group", "name or map", "its steps as one sample"},
+    {"set", "map of values", "keeps values"},
+    {"acquire", "dataset or map", "takes an exclusive record"},
+    {"release", "name", "hands it back"},
+    {"interrupt", "nothing", "ends the iteration"},
+    {"do", "task", "another task's steps"},
+    {"parallel", "list of steps", "side by side", kLater},
+    {"barrier", "map", "waits for others", kLater},
+    {"metric", "map", "a value of your own", kLater},
+    {"take", "map", "a further record", kLater},
+    {"for_each", "map", "one of each", kLater},
+};
+
+constexpr Key kCall[] = {
+    {"to", "target", "where it goes; the only fitting target, or `default`, when absent"},
+    {"name", "text", "of its series; the operation and its address when absent"},
+    {"timeout", "duration", "longest time; the target's, or 30s, when absent"},
+};
+
+constexpr Key kUntil[] = {
+    {"every", "duration", "between the begins of two passes"},
+    {"timeout", "duration", "longest time of all; 30s when absent"},
+    {"first", "now | after", "whether the first pass comes at once or after `every`"},
+    {"name", "text", "makes the whole a sample"},
+};
+
+constexpr Key kRepeat[] = {
+    {"times", "whole number or distribution", "how often"},
+    {"for", "duration", "how long; the pass that crosses the end is the last"},
+};
+
+constexpr Key kGroup[] = {
+    {"name", "text", "of its sample"},
+    {"type", "text", "of its sample; group when absent"},
+};
+
+constexpr Key kBranch[] = {
+    {"weight", "number", "share of this branch; 1 when absent"},
+    {"steps", "list of steps", "what it does"},
+};
+
+constexpr Key kAcquire[] = {
+    {"from", "dataset", "with `pick: exclusive`"},
+    {"as", "name", "of the record in templates; the dataset's name when absent"},
+    {"when_empty", "wait | interrupt | skip", "when no record is free"},
+    {"where", "map of column: value", "only records that have these values", kLater},
+};
+
+constexpr Key kMatcher[] = {
+    {"equals", "value", "the same value"},
+    {"contains", "text", "a part of it"},
+    {"regex", "RE2 expression", "matches; its first group goes to the other matchers"},
+    {"above", "number", "greater"},
+    {"below", "number", "less"},
+    {"json", "map of path: value", "values inside a JSON text"},
+    {"not", "matchers", "do not all hold"},
+};
+
+constexpr Key kCapture[] = {
+    {"json", "path", "a.b[0].c or /a/b/0/c"},
+    {"regex", "RE2 expression", "its first group, or the whole match"},
+    {"header", "name", "a header of the answer"},
+    {"from", "output", "where json and regex look; the body when absent"},
+    {"keep", "user", "lives to the end of the user"},
+};
+
+constexpr KeyTable kTables[] = {
+    {"scenario", kScenario}, {"target", kTarget}, {"tls", kTls}, {"dataset", kDataset}, {"plugin", kPlugin},
+    {"task", kTask}, {"population", kPopulation}, {"load", kLoad}, {"stage", kStage}, {"stop_after", kBudget},
+    {"run", kRun}, {"run.valid", kValid}, {"step", kStep}, {"control step", kControl}, {"operation", kCall},
+    {"until", kUntil}, {"repeat", kRepeat}, {"group", kGroup}, {"either", kBranch}, {"acquire", kAcquire},
+    {"check", kMatcher}, {"capture", kCapture},
+};
+
+}  // namespace
+
+const std::span<const Key> kScenarioKeys = kScenario, kTargetKeys = kTarget, kTlsKeys = kTls, kDatasetKeys = kDataset,
+                           kPluginKeys = kPlugin, kTaskKeys = kTask, kPopulationKeys = kPopulation, kLoadKeys = kLoad,
+                           kStageKeys = kStage, kBudgetKeys = kBudget, kRunKeys = kRun, kValidKeys = kValid,
+                           kStepKeys = kStep, kControlKeys = kControl, kCallKeys = kCall, kUntilKeys = kUntil,
+                           kRepeatKeys = kRepeat, kGroupKeys = kGroup, kBranchKeys = kBranch, kAcquireKeys = kAcquire,
+                           kMatcherKeys = kMatcher, kCaptureKeys = kCapture;
+
+std::span<const KeyTable> key_tables() { return kTables; }
+
+}  // namespace squall

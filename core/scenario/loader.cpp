@@ -1,0 +1,205 @@
+#include "scenario/loader.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "scenario/decoder.hpp"
+#include "stats/threshold.hpp"
+
+namespace squall {
+
+bool ParamValue::is_constant() const {
+  if (payload != kNone || std::holds_alternative<Distribution>(leaf)) return false;
+  if (const auto* hole = std::get_if<Template>(&leaf); hole && !hole->is_constant()) return false;
+  return std::ranges::all_of(children, [](const auto& child) { return child.second.is_constant(); });
+}
+
+Decoder::Decoder(std::string file, std::string folder, const OperationCatalog& catalog, const LoadOptions& options,
+                 Diagnostics& diagnostics)
+    : file_(std::move(file)), folder_(std::move(folder)), catalog_(catalog), options_(options), diagnostics_(diagnostics) {}
+
+void Decoder::decode(const Node& root) {
+  scenario_.file = file_;
+  scenario_.name = std::filesystem::path(file_).stem().string();
+  if (!root.is_map()) {
+    if (root.is_null()) error({1, 1}, 1, "the file is empty", "a scenario has targets, tasks and populations");
+    else error(root, fmt::format("a scenario is a map of keys, this is {}", root.kind_name()), "it has targets, tasks and populations");
+    return;
+  }
+  const MapReader map(*this, root, kScenarioKeys, "at the top of a scenario");
+  decode_vars(map["vars"]);
+  if (const Node* name = map["scenario"]) scenario_.name = text(*name, {}, "'scenario'");
+  if (const Node* description = map["description"]) scenario_.description = text(*description, {}, "'description'");
+  if (const Node* seed = map["seed"]) scenario_.seed = whole(*seed, {}, "'seed'").value_or(0);
+  for (const char* needed : {"tasks", "populations"})
+    if (!map[needed]) error(root.mark, 1, fmt::format("a scenario needs '{}'", needed));
+
+  // Names first, then what uses them.
+  decode_data(map["data"]);
+  decode_tasks(map["tasks"]);
+  decode_populations(map["populations"]);
+  collect_names();
+  decode_targets(map["targets"]);
+  decode_plugins(map["plugins"]);
+  decode_payloads(map["payloads"]);
+  for (std::size_t i = 0; i < scenario_.tasks.size(); ++i) decode_task(tasks_node_.items[i], scenario_.tasks[i]);
+  for (std::size_t i = 0; i < scenario_.populations.size(); ++i)
+    decode_population(populations_node_.items[i], scenario_.populations[i], populations_node_.keys[i]);
+  check_circles();
+  decode_run(map["run"]);
+  decode_outputs(map["outputs"]);
+  decode_thresholds(map["thresholds"]);
+  apply_options();
+  if (!diagnostics_.has_errors()) warn_about_records();
+  for (PopulationSpec& population : scenario_.populations) {
+    population.locals = locals_;
+    population.states = states_;
+  }
+}
+
+/// `do` unrolls: a task that comes back to itself would never end, nor would the loader's followers.
+void Decoder::check_circles() {
+  for (std::size_t start = 0; start < made_by_task_.size(); ++start) {
+    std::set<std::string> seen;
+    std::vector<std::string> open(made_by_task_[start].does.begin(), made_by_task_[start].does.end());
+    while (!open.empty()) {
+      const std::string name = open.back();
+      open.pop_back();
+      if (!seen.insert(name).second) continue;
+      for (std::size_t i = 0; i < made_by_task_.size(); ++i)
+        if (scenario_.tasks[i].name == name) open.insert(open.end(), made_by_task_[i].does.begin(), made_by_task_[i].does.end());
+    }
+    const Task& task = scenario_.tasks[start];
+    if (seen.contains(task.name))
+      error(task.mark, static_cast<std::uint32_t>(task.name.size()), fmt::format("task '{}' does itself, over `do`", task.name));
+  }
+  for (const auto& [population, place] : after_) {
+    std::uint32_t next = scenario_.populations[population].after;
+    for (std::size_t hops = 0; next != kNone && hops < scenario_.populations.size(); ++hops) {
+      if (next == population) {
+        error(place, fmt::format("population '{}' waits for itself, over `after`", scenario_.populations[population].name));
+        break;
+      }
+      next = scenario_.populations[next].after;
+    }
+  }
+}
+
+namespace {
+
+void add_sample_names(const Steps& steps, std::vector<std::string>& names) {
+  const auto add = [&](const std::string& name) {
+    if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(name);
+  };
+  for (const Step& step : steps) {
+    if (const auto* s = std::get_if<OperationStep>(&step.what)) add(s->name);
+    if (const auto* s = std::get_if<RepeatStep>(&step.what)) add_sample_names(s->steps, names);
+    if (const auto* s = std::get_if<GroupStep>(&step.what)) { add(s->name); add_sample_names(s->steps, names); }
+    if (const auto* s = std::get_if<UntilStep>(&step.what)) { add(s->name); add_sample_names(s->steps, names); }
+    if (const auto* s = std::get_if<EitherStep>(&step.what))
+      for (const Steps& branch : s->branches) add_sample_names(branch, names);
+    if (const auto* s = std::get_if<IfStep>(&step.what)) { add_sample_names(s->steps, names); add_sample_names(s->otherwise, names); }
+  }
+}
+
+}  // namespace
+
+void Decoder::decode_thresholds(const Node* given) {
+  if (given == nullptr || given->is_null()) return;
+  const Node node = fold(*given, {});
+  if (!node.is_list()) return error(node, fmt::format("'thresholds' is a list of rules, this is {}", node.kind_name()), "write `thresholds: [ p99(page) < 250ms ]`");
+  ThresholdNames names;
+  for (const Task& task : scenario_.tasks) {
+    names.tasks.push_back(task.name);
+    add_sample_names(task.steps, names.steps);
+  }
+  for (const PopulationSpec& population : scenario_.populations) {
+    names.populations.push_back(population.name);
+    add_sample_names(population.on_start, names.steps);
+    add_sample_names(population.on_stop, names.steps);
+  }
+  for (const Node& item_given : node.items) {
+    const Node item = fold(item_given, {});
+    if (!item.is_scalar()) {
+      if (!(item.is_null() && item_given.is_scalar())) error(item_given, fmt::format("a threshold is one rule, this is {}", item.kind_name()), "write p99(page) < 250ms");
+      continue;
+    }
+    const auto complain = [&](const ThresholdError& mistake) {
+      Node at = item;
+      at.mark.column += static_cast<std::uint32_t>(mistake.offset) + (item.quoted ? 1 : 0);
+      at.length = static_cast<std::uint32_t>(item.text.size() - std::min(mistake.offset, item.text.size()));
+      error(at, mistake.message, mistake.hint);
+    };
+    auto parsed = parse_threshold(item.text);
+    if (const auto* mistake = std::get_if<ThresholdError>(&parsed)) {
+      complain(*mistake);
+      continue;
+    }
+    // A file with other mistakes may lack steps because of them.
+    const bool is_whole = !diagnostics_.has_errors();
+    if (is_whole)
+      if (const auto mistake = resolve_threshold(std::get<Threshold>(parsed), names)) complain(*mistake);
+    scenario_.thresholds.push_back({item.text, item.mark});
+  }
+}
+
+LoadResult load_scenario_text(std::string text, const std::string& name, const std::string& folder,
+                              const OperationCatalog& catalog, const LoadOptions& options) {
+  LoadResult result;
+  const Node root = parse_yaml(text, name, result.diagnostics);
+  const bool is_readable = !(root.is_null() && result.diagnostics.has_errors());
+  if (is_readable) {
+    Decoder decoder(name, folder, catalog, options, result.diagnostics);
+    decoder.decode(root);
+    if (!result.diagnostics.has_errors()) result.scenario = std::make_unique<Scenario>(decoder.take());
+  }
+  return result;
+}
+
+namespace {
+
+Result<std::string> read_text(const std::string& path) {
+  std::error_code failed;
+  const auto status = std::filesystem::status(path, failed);
+  if (!std::filesystem::exists(status)) return Error{"no such file"};
+  if (std::filesystem::is_directory(status)) return Error{"this is a directory, not a file"};
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Error{"the file cannot be read"};
+  const std::size_t limit = ParseLimits{}.bytes + 1;
+  std::string text;
+  char block[1 << 16];
+  while (text.size() < limit && (in.read(block, sizeof block) || in.gcount() > 0)) text.append(block, static_cast<std::size_t>(in.gcount()));
+  if (in.bad()) return Error{"the file cannot be read"};
+  return text;
+}
+
+}  // namespace
+
+LoadResult load_scenario(const std::string& path, const OperationCatalog& catalog, const LoadOptions& options) {
+  auto text = read_text(path);
+  if (!text) {
+    LoadResult result;
+    result.diagnostics.add({path, 0, 0, 1, text.error().text, {}});
+    return result;
+  }
+  return load_scenario_text(std::move(*text), path, std::filesystem::path(path).parent_path().string(), catalog, options);
+}
+
+std::vector<std::string> plugin_libraries(const std::string& path) {
+  std::vector<std::string> libraries;
+  const auto text = read_text(path);
+  if (!text) return libraries;
+  Diagnostics ignored;
+  const Node root = parse_yaml(*text, path, ignored);
+  const Node* plugins = root.find("plugins");
+  if (plugins == nullptr || !plugins->is_map()) return libraries;
+  for (const Node& options : plugins->items)
+    if (const Node* library = options.find("library"); library && library->is_scalar()) libraries.push_back(library->text);
+  return libraries;
+}
+
+}  // namespace squall
