@@ -36,6 +36,14 @@ struct Arrival {
   std::string_view topic, payload;
   bool retained = false;
   uint64_t bytes = 0;
+  uint64_t at_ns = 0;  // when the library had it, where that is known to be earlier than now
+};
+
+struct Answer {
+  uint32_t key = 0;
+  int32_t reason = 0;
+  uint64_t bytes = 0;  // on the wire
+  uint64_t at_ns = 0;  // as an arrival's
 };
 
 /// All on the shard's thread, never from inside the client's constructor.
@@ -45,8 +53,8 @@ class ClientEvents {
   virtual void on_connected(const Connected& connected) = 0;
   /// The last event: refused, never connected, or lost. The client may be destroyed from inside.
   virtual void on_closed(const Failure& failure) = 0;
-  /// The answer to `key`. `bytes` is what it took on the wire. The client must not be touched.
-  virtual void on_answered(uint32_t key, int32_t reason, uint64_t bytes) = 0;
+  /// The client must not be touched.
+  virtual void on_answered(const Answer& answer) = 0;
   /// The client must not be touched.
   virtual void on_message(const Arrival& arrival) = 0;
 
@@ -89,5 +97,7 @@ std::unique_ptr<Client> make_mosquitto_client(Shard& shard, const ClientSetup& s
                                               ClientEvents& events);
 std::unique_ptr<Client> make_paho_client(Shard& shard, const ClientSetup& setup,
                                          ClientEvents& events);
+/// Ends paho's threads; no client may be left. [main]
+void stop_paho();
 
 }  // namespace squall::mqtt

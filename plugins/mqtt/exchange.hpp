@@ -31,6 +31,7 @@ struct Exchange {
   Link* link = nullptr;
   Exchange *previous = nullptr, *next = nullptr;
   uint64_t begun_ns = 0;  // sent; WAIT_CONN lies before it
+  uint64_t end_ns = 0;    // 0: when it is finished
   uint32_t key = 0;       // of its answer
   int32_t reason = 0;
   uint32_t wanted = 1;  // messages that an expect still lacks

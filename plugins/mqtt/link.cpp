@@ -401,13 +401,14 @@ void Link::subscribe_again() {
 
 // ---- answers and messages ----------------------------------------------------------------------
 
-void Link::on_answered(uint32_t key, int32_t reason, uint64_t bytes) {
-  Exchange* const exchange = pending_.take(key);
+void Link::on_answered(const Answer& answer) {
+  Exchange* const exchange = pending_.take(answer.key);
   if (!exchange) return;  // cancelled meanwhile, or a subscription taken up again
-  exchange->reason = reason;
+  exchange->reason = answer.reason;
+  exchange->end_ns = answer.at_ns;
   sq_call& call = *exchange->call;
   const bool is_publish = exchange->prepared->operation == kPublish;
-  if (!is_publish || exchange->qos > 0) call.bytes_in = bytes;  // QoS 0: the kernel took it late
+  if (!is_publish || exchange->qos > 0) call.bytes_in = answer.bytes;  // QoS 0: the kernel took it late
   if (exchange->qos == 2) {  // PUBREC and PUBREL lie in between
     call.bytes_in += ack_size(options_->is_v5, 0, 0);
     call.bytes_out += ack_size(options_->is_v5, 0, 0);
@@ -420,7 +421,8 @@ void Link::on_message(const Arrival& arrival) {
     deliveries_ = std::make_unique<DeliveryStatistics>(shard_.handle(), session_,
                                                        shard_.delivery_series());
   const DeliveryStatistics::Seen seen =
-      deliveries_->received(arrival.payload, arrival.retained, arrival.bytes, shard_.now_ns());
+      deliveries_->received(arrival.payload, arrival.retained, arrival.bytes,
+                            arrival.at_ns ? arrival.at_ns : shard_.now_ns());
   if (!shard_.instance().has_expect.load(std::memory_order_relaxed)) return;
 
   auto message = std::make_unique<Message>();
@@ -444,7 +446,8 @@ void Link::on_message(const Arrival& arrival) {
 void Link::finish(Exchange* exchange, const Failure& failure, uint32_t outcome) {
   exchange->place = Exchange::Place::none;
   sq_call& call = *exchange->call;
-  call.end_ns = std::max(shard_.now_ns(), call.start_ns);
+  call.end_ns =
+      std::max(exchange->end_ns ? exchange->end_ns : shard_.now_ns(), call.start_ns);
   if (exchange->prepared->operation != kConnect) {
     const uint64_t begun = std::clamp(exchange->begun_ns, call.start_ns, call.end_ns);
     const bool is_sent_only =

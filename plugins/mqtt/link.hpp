@@ -47,7 +47,7 @@ class Link final : public ClientEvents {
   // ClientEvents
   void on_connected(const Connected& connected) override;
   void on_closed(const Failure& failure) override;
-  void on_answered(uint32_t key, int32_t reason, uint64_t bytes) override;
+  void on_answered(const Answer& answer) override;
   void on_message(const Arrival& arrival) override;
 
   // The operations.

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <squall/plugin.hpp>
 
@@ -388,8 +389,8 @@ void MosquittoClient::on_publish(mosquitto*, void* context, int key, int reason,
     self.submitted_is_done_ = true;
     return;
   }
-  self.events_.on_answered(static_cast<uint32_t>(key), reason,
-                           ack_size(self.is_v5_, reason, property_bytes(properties)));
+  self.events_.on_answered({static_cast<uint32_t>(key), reason,
+                            ack_size(self.is_v5_, reason, property_bytes(properties)), 0});
 }
 
 void MosquittoClient::on_subscribe(mosquitto*, void* context, int key, int count,
@@ -397,9 +398,10 @@ void MosquittoClient::on_subscribe(mosquitto*, void* context, int key, int count
   auto& self = *static_cast<MosquittoClient*>(context);
   int worst = 0;
   for (int i = 0; i < count; ++i) worst = std::max(worst, granted[i]);
-  self.events_.on_answered(static_cast<uint32_t>(key), worst,
-                           suback_size(self.is_v5_, static_cast<uint64_t>(count),
-                                       property_bytes(properties)));
+  self.events_.on_answered({static_cast<uint32_t>(key), worst,
+                            suback_size(self.is_v5_, static_cast<uint64_t>(count),
+                                        property_bytes(properties)),
+                            0});
 }
 
 void MosquittoClient::on_message(mosquitto*, void* context, const mosquitto_message* message,

@@ -4,6 +4,7 @@
 
 #include <squall/plugin.hpp>
 
+#include "client.hpp"
 #include "operations.hpp"
 #include "prepared.hpp"
 #include "session.hpp"
@@ -28,4 +29,4 @@ void on_init() {
 
 SQUALL_PROTOCOL_PLUGIN_WITH("org.squall.mqtt", "0.1.0", "MQTT 3.1.1 and 5 clients", "Apache-2.0",
                             SQ_PLUGIN_OWN_THREADS, squall::mqtt::kProtocol, squall::mqtt::on_init,
-                            squall::plugin::nothing)
+                            squall::mqtt::stop_paho)

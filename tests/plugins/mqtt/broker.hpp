@@ -48,7 +48,8 @@ inline bool accepts(int port) {
 class Broker {
  public:
   /// `more`: further lines of its configuration.
-  explicit Broker(const std::string& more = "") : more_(more) {
+  explicit Broker(const std::string& more = "", bool is_open_to_all = true)
+      : more_(more), is_open_to_all_(is_open_to_all) {
     char pattern[] = "/tmp/squall-mqtt-XXXXXX";
     folder_ = ::mkdtemp(pattern);
     for (int attempt = 0; attempt < 5 && !pid_; ++attempt) {
@@ -71,7 +72,8 @@ class Broker {
   const std::string& folder() const { return folder_; }
 
   void start() {
-    std::ofstream(folder_ + "/conf") << "allow_anonymous true\nmax_queued_messages 0\n"
+    std::ofstream(folder_ + "/conf") << "allow_anonymous "
+                                     << (is_open_to_all_ ? "true" : "false") << "\nmax_queued_messages 0\n"
                                      << "max_inflight_messages 0\nsys_interval 1\nuser root\n"
                                      << "persistence false\nset_tcp_nodelay true\n"
                                      << "log_dest file " << folder_ << "/log\n"
@@ -101,6 +103,7 @@ class Broker {
 
  private:
   std::string folder_, more_;
+  bool is_open_to_all_ = true;
   pid_t pid_ = 0;
 };
 

@@ -1,12 +1,13 @@
 // Connect, publish, subscribe, expect and disconnect against a real broker: both client libraries,
 // both protocol versions, all three qualities of service.
-#include "../fake_host.hpp"
-#include "broker.hpp"
+#include "fixture.hpp"
 
 namespace {
 
 using fake::Call;
 using mqtt_test::Broker;
+using mqtt_test::Library;
+using mqtt_test::Plugin;
 using mqtt_test::Witness;
 using squall::plugin::bytes_value;
 using squall::plugin::duration_value;
@@ -14,51 +15,14 @@ using squall::plugin::int_value;
 using squall::plugin::text_value;
 constexpr int64_t kSecond = 1'000'000'000;
 
-struct Library {
-  const char *client, *version;
-};
-std::ostream& operator<<(std::ostream& out, const Library& one) {
-  return out << one.client << " " << one.version;
-}
-
 Broker& broker() {
   static Broker one;
   return one;
 }
 
-class MqttSession : public testing::TestWithParam<Library> {
+class MqttSession : public testing::TestWithParam<Library>, public Plugin {
  protected:
-  fake::Host host;
-  fake::Protocol mqtt{host, "mqtt", {{"client", text_value(GetParam().client)},
-                                     {"version", text_value(GetParam().version)}}};
-  const sq_target* target = host.add_target("broker", broker().url());
-  bool is_v5() const { return std::string_view(GetParam().version) == "5"; }
-
-  bool finish(const std::vector<Call*>& calls) {
-    return host.poll_until([&] {
-      for (const Call* call : calls)
-        if (!call->completed) return false;
-      return true;
-    });
-  }
-  bool finish(Call& call) { return finish(std::vector<Call*>{&call}); }
-  fake::Bindings to_broker(std::string_view op) {
-    fake::Bindings bindings = mqtt.bind(op);
-    bindings.to(target);
-    return bindings;
-  }
-  fake::Prepared publish(std::string_view topic, std::string_view payload, int qos,
-                         bool trailer = false) {
-    return mqtt.prepare("publish", to_broker("publish")
-                                       .text("topic", topic)
-                                       .bytes("payload", payload)
-                                       .number("qos", qos)
-                                       .truth("trailer", trailer));
-  }
-  fake::Prepared subscribe(std::string_view filter, int qos = 1) {
-    return mqtt.prepare("subscribe",
-                        to_broker("subscribe").text("topic", filter).number("qos", qos));
-  }
+  MqttSession() : Plugin(GetParam(), broker().url()) {}
 };
 
 TEST_P(MqttSession, ConnectsAndDisconnects) {
@@ -126,8 +90,9 @@ TEST_P(MqttSession, NobodyListeningIsAReasonAndNoFailure) {
   Call& call = user.start(publish("nobody/listens", "x", 1));
   ASSERT_TRUE(finish(call));
   EXPECT_EQ(call.outcome, uint32_t{SQ_OUT_OK});
-  EXPECT_EQ(call.number("reason"), is_v5() ? 0x10 : 0);
-  EXPECT_EQ(call.code, is_v5() ? 0x10 : 0);
+  const bool is_told = is_v5() && !is_paho();  // paho keeps a success's reason to itself
+  EXPECT_EQ(call.number("reason"), is_told ? 0x10 : 0);
+  EXPECT_EQ(call.code, is_told ? 0x10 : 0);
 }
 
 TEST_P(MqttSession, ExpectTakesWhatHasArrivedOrWaits) {
@@ -246,8 +211,7 @@ TEST_P(MqttSession, TheWillIsPublishedWhenTheSessionVanishesOnly) {
     fake::Session user(mqtt, 1);
     ASSERT_TRUE(finish(user.start(connect)));
   }  // ends with DISCONNECT: no will
-  host.poll_until([&] { return false; }, 50);
-  EXPECT_EQ(witness.received(), 0u);
+    EXPECT_EQ(witness.received(), 0u);
   fake::Session user(mqtt, 1);
   ASSERT_TRUE(finish(user.start(connect)));
   fake::Session other(mqtt, 2);  // the same identifier: the broker drops the first
@@ -282,11 +246,9 @@ TEST_P(MqttSession, ACancelledPublishIsNotSentLater) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Clients, MqttSession,
-                         testing::Values(Library{"mosquitto", "3.1.1"}, Library{"mosquitto", "5"}),
-                         [](const auto& info) {
-                           return std::string(info.param.client) +
-                                  (std::string_view(info.param.version) == "5" ? "V5" : "V311");
-                         });
+                         testing::Values(Library{"mosquitto", "3.1.1"}, Library{"mosquitto", "5"},
+                                         Library{"paho", "3.1.1"}, Library{"paho", "5"}),
+                         mqtt_test::name_of);
 
 TEST(MqttPrepare, RefusesWhatCannotWork) {
   fake::Host host;
