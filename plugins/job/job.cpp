@@ -204,6 +204,7 @@ constexpr sq_protocol kProtocol =
 }  // namespace
 }  // namespace squall::job
 
-SQUALL_PROTOCOL_PLUGIN_WITH("org.squall.job", "0.1.0", "runs programs of the tester's machine",
-                            "MIT", 0, squall::job::kProtocol, squall::job::become_subreaper,
+SQUALL_PROTOCOL_PLUGIN_WITH("org.squall.job", SQUALL_VERSION,
+                            "runs programs of the tester's machine", "Apache-2.0", 0,
+                            squall::job::kProtocol, squall::job::become_subreaper,
                             squall::job::end_subreaper)

@@ -411,7 +411,7 @@ constexpr sq_protocol kProtocol =
 }  // namespace
 }  // namespace squall::tcp
 
-SQUALL_PROTOCOL_PLUGIN_WITH("org.squall.tcp", "0.1.0",
-                            "framed messages and bulk transfers over TCP", "MIT", 0,
+SQUALL_PROTOCOL_PLUGIN_WITH("org.squall.tcp", SQUALL_VERSION,
+                            "framed messages and bulk transfers over TCP", "Apache-2.0", 0,
                             squall::tcp::kProtocol, squall::tcp::need_streams,
                             squall::plugin::nothing)

@@ -131,6 +131,6 @@ constexpr sq_protocol kProtocol =
 }  // namespace
 }  // namespace squall::udp
 
-SQUALL_PROTOCOL_PLUGIN_WITH("org.squall.udp", "0.1.0", "datagrams", "MIT", 0,
+SQUALL_PROTOCOL_PLUGIN_WITH("org.squall.udp", SQUALL_VERSION, "datagrams", "Apache-2.0", 0,
                             squall::udp::kProtocol, squall::udp::need_sockets,
                             squall::plugin::nothing)
