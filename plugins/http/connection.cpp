@@ -160,7 +160,8 @@ bool Connection::write_piece(Exchange::Write& write) {
       break;
     }
     add(plugin::view(chunk.mem));
-    if (exchange.chunked) break;  // one frame per write
+    // One frame per write; and a long source is read as the stream takes it, not far ahead.
+    if (exchange.chunked || bytes >= kPieceBytes) break;
   }
   if (count == 0) return exchange.has_held ? write_piece(write) : true;
   if (host.stream->write(stream_, buffers, count, &write) != SQ_OK) return false;

@@ -32,6 +32,14 @@
 namespace fake {
 class Host;
 class Protocol;
+/// Whether plugin code is running, so that a test can count what it allocates and not what this
+/// host does.
+inline thread_local bool in_plugin = false;
+struct Scope {
+  explicit Scope(bool plugin_runs) : was(std::exchange(in_plugin, plugin_runs)) {}
+  ~Scope() { in_plugin = was; }
+  bool was;
+};
 inline Host* the_host = nullptr;  // tables carry no context everywhere; one host lives at a time
 }  // namespace fake
 
@@ -69,7 +77,9 @@ struct sq_source {
   int fd = -1;
   uint64_t file_size = 0, at = 0;
   bool size_known = true;
-  uint64_t piece = UINT64_MAX;  // at most so many bytes a chunk, beside the asker's own limit
+  uint64_t declared_more = 0;     // size() says so many bytes more than there are
+  sq_status next_status = SQ_OK;  // what next() returns
+  uint64_t piece = UINT64_MAX;    // at most so many bytes a chunk, beside the asker's own limit
   int rewinds = 0;
   uint64_t size() const { return fd >= 0 ? file_size : text.size(); }
 };
@@ -279,8 +289,9 @@ class Bindings {
   uint32_t index(std::string_view name) const;
   const sq_op& op_;
   std::vector<sq_binding> list_;
-  std::unique_ptr<squall::plugin::ValueStore> store_ =
-      std::make_unique<squall::plugin::ValueStore>();
+  // Shared, because a builder that is returned by value is copied and its views must live on.
+  std::shared_ptr<squall::plugin::ValueStore> store_ =
+      std::make_shared<squall::plugin::ValueStore>();
 };
 
 struct Prepared {

@@ -7,6 +7,7 @@ namespace fake {
 struct Tables {
   // ---- squall.calls/1 ----
   static void complete(sq_call* base) noexcept {
+    const Scope host_runs(false);
     Call* call = static_cast<Call*>(base);
     EXPECT_EQ(++call->completions, 1) << "a call was completed twice";
     EXPECT_FALSE(call->released) << "a released call was completed";
@@ -23,6 +24,7 @@ struct Tables {
 
   // ---- squall.loop/1 ----
   static void done(sq_done* done, sq_status status, sq_str detail) noexcept {
+    const Scope host_runs(false);
     EXPECT_FALSE(done->ended) << "done() twice";
     done->ended = true;
     done->status = status;
@@ -32,22 +34,26 @@ struct Tables {
   static uint64_t now(sq_shard*) noexcept { return the_host->now_ns; }
   static uint32_t index(sq_shard* shard) noexcept { return shard->index; }
   static sq_status post(sq_shard*, sq_post* post) noexcept {
+    const Scope host_runs(false);
     if (!the_host) return SQ_E_CLOSED;
     std::lock_guard lock(the_host->posts_mutex_);
     the_host->posts_.push_back(post);
     return SQ_OK;
   }
   static sq_timer* timer_new(sq_shard*, void (*fn)(void*) SQ_NOEXCEPT, void* ctx) noexcept {
+    const Scope host_runs(false);
     return &the_host->timers_.emplace_back(sq_timer{fn, ctx});
   }
   static void timer_set(sq_timer* timer, uint64_t at_ns) noexcept { timer->at_ns = at_ns; }
   static void timer_free(sq_timer* timer) noexcept {
+    const Scope host_runs(false);
     the_host->timers_.remove_if([timer](const sq_timer& one) { return &one == timer; });
   }
 
   // ---- squall.fdwatch/1 ----
   static sq_watch* watch(sq_shard*, const sq_target* peer, int fd, uint32_t events,
                          void (*fn)(void*, int, uint32_t) SQ_NOEXCEPT, void* ctx) noexcept {
+    const Scope host_runs(false);
     return &the_host->watches_.emplace_back(sq_watch{fd, events, fn, ctx, peer});
   }
   static sq_status modify(sq_watch* watch, uint32_t events) noexcept {
@@ -55,12 +61,14 @@ struct Tables {
     return SQ_OK;
   }
   static void unwatch(sq_watch* watch) noexcept {
+    const Scope host_runs(false);
     the_host->watches_.remove_if([watch](const sq_watch& one) { return &one == watch; });
   }
 
   // ---- squall.stream/1 ----
   static sq_status connect(sq_shard*, const sq_target* target, const sq_connect_opts* opts,
                            const sq_stream_events* events, void* ctx, sq_stream** out) noexcept {
+    const Scope host_runs(false);
     Host& host = *the_host;
     if (host.network.refuse_now != SQ_OK) return host.network.refuse_now;
     EXPECT_NE(target, nullptr);
@@ -83,6 +91,7 @@ struct Tables {
           const sq_stream_info info{sizeof info,          0,          net.resolve_ns,
                                     net.connect_ns,       net.tls_ns, str(stream.info_alpn),
                                     str(stream.info_peer)};
+          const Scope plugin_runs(true);
           stream.events->on_open(stream.ctx, &stream, &info);
         },
         after);
@@ -93,6 +102,7 @@ struct Tables {
     if (std::exchange(stream.is_closed, true)) return;
     stream.is_open = false;
     stream.pending.clear();
+    const Scope plugin_runs(true);
     stream.events->on_closed(stream.ctx, &stream, why, kind, str(detail));
   }
   static sq_status usable(sq_stream* stream) {
@@ -106,6 +116,7 @@ struct Tables {
     });
   }
   static sq_status write(sq_stream* stream, const sq_buf* bufs, uint32_t n, void* tag) noexcept {
+    const Scope host_runs(false);
     if (usable(stream) != SQ_OK) return SQ_E_CLOSED;
     EXPECT_LE(n, 64u);
     sq_stream::Write one;
@@ -116,6 +127,7 @@ struct Tables {
   }
   static sq_status send_file(sq_stream* stream, int fd, uint64_t offset, uint64_t length,
                              void* tag) noexcept {
+    const Scope host_runs(false);
     if (usable(stream) != SQ_OK) return SQ_E_CLOSED;
     sq_stream::Write one;
     one.fd = fd;
@@ -126,6 +138,7 @@ struct Tables {
     return SQ_OK;
   }
   static sq_status flush(sq_stream* stream, void* tag) noexcept {
+    const Scope host_runs(false);
     if (usable(stream) != SQ_OK) return SQ_E_CLOSED;
     sq_stream::Write one;
     one.tag = tag;
@@ -134,6 +147,7 @@ struct Tables {
     return SQ_OK;
   }
   static void read_enable(sq_stream* stream, uint32_t on) noexcept {
+    const Scope host_runs(false);
     EXPECT_FALSE(stream->is_closed) << "a dead stream handle was used";
     const bool was = std::exchange(stream->reading, on != 0);
     if (!was && on) the_host->deliver(stream);
@@ -143,6 +157,7 @@ struct Tables {
     stream->shut_down = true;
   }
   static void close(sq_stream* stream) noexcept {
+    const Scope host_runs(false);
     EXPECT_FALSE(stream->is_closed) << "a dead stream handle was used";
     if (std::exchange(stream->close_called, true)) return;
     the_host->later([stream] { finish_stream(*stream, SQ_OK, SQ_K_NONE, ""); });
@@ -167,6 +182,7 @@ struct Tables {
   }
   static sq_status resolve(sq_shard*, const sq_target* target,
                            void (*fn)(void*, sq_status, sq_str) SQ_NOEXCEPT, void* ctx) noexcept {
+    const Scope host_runs(false);
     the_host->later([=] {
       fn(ctx, target->resolve_status,
          str(target->resolve_status == SQ_OK ? target->resolves_to : ""));
@@ -179,6 +195,7 @@ struct Tables {
   // ---- squall.datagram/1 ----
   static sq_status dgram_open(sq_shard*, const sq_target* target, const sq_dgram_events* events,
                               void* ctx, sq_dgram** out) noexcept {
+    const Scope host_runs(false);
     if (the_host->network.refuse_now != SQ_OK) return the_host->network.refuse_now;
     auto& dgram = *the_host->dgrams_.emplace_back(std::make_unique<sq_dgram>());
     dgram.target = target;
@@ -188,6 +205,7 @@ struct Tables {
     return SQ_OK;
   }
   static int32_t dgram_send(sq_dgram* dgram, const sq_buf* packets, uint32_t n) noexcept {
+    const Scope host_runs(false);
     EXPECT_FALSE(dgram->is_closed) << "a dead datagram handle was used";
     if (dgram->send_limit < 0) return dgram->send_limit;
     const uint32_t taken = std::min(n, static_cast<uint32_t>(dgram->send_limit));
@@ -201,9 +219,10 @@ struct Tables {
 
   // ---- squall.source/1 ----
   static uint64_t source_size(sq_source* source) noexcept {
-    return source->size_known ? source->size() : UINT64_MAX;
+    return source->size_known ? source->size() + source->declared_more : UINT64_MAX;
   }
   static sq_status source_next(sq_source* source, uint64_t max, sq_chunk* out) noexcept {
+    if (source->next_status != SQ_OK) return source->next_status;
     const uint64_t length = std::min({max, source->piece, source->size() - source->at});
     *out = sq_chunk{{nullptr, 0}, source->fd, 0, source->at, length};
     if (source->fd < 0) out->mem = {source->text.data() + source->at, length};
@@ -218,6 +237,7 @@ struct Tables {
 
   // ---- squall.samples/1 ----
   static sq_series* series(sq_str operation, sq_str name) noexcept {
+    const Scope host_runs(false);
     for (sq_series& one : the_host->series_)
       if (one.operation == view(operation) && one.name == view(name)) return &one;
     return &the_host->series_.emplace_back(
@@ -225,9 +245,11 @@ struct Tables {
   }
   static void record(sq_shard*, uint64_t session, sq_series* series, uint64_t due_ns,
                      uint64_t end_ns, uint32_t outcome, uint32_t kind, uint64_t bytes) noexcept {
+    const Scope host_runs(false);
     the_host->samples.push_back({series, session, due_ns, end_ns, outcome, kind, bytes, 0});
   }
   static void count(sq_shard*, uint64_t session, sq_series* series, uint64_t n) noexcept {
+    const Scope host_runs(false);
     the_host->samples.push_back({series, session, 0, 0, 0, 0, 0, n});
   }
 
@@ -260,6 +282,7 @@ struct Tables {
     return nullptr;
   }
   static void log(const sq_host*, uint32_t, sq_str line) noexcept {
+    const Scope host_runs(false);
     if (the_host) the_host->log_lines.emplace_back(view(line));
   }
 };
@@ -423,14 +446,18 @@ inline void Host::deliver(sq_stream* stream) {
     if (!stream->unread.empty()) {
       // A copy of exact size: reading past it, or keeping it, is what a sanitizer then finds.
       const std::vector<uint8_t> shown(stream->unread.begin(), stream->unread.end());
-      const uint64_t used =
-          stream->events->on_data(stream->ctx, stream, shown.data(), shown.size());
+      const uint64_t used = [&] {
+        const Scope plugin_runs(true);
+        return stream->events->on_data(stream->ctx, stream, shown.data(), shown.size());
+      }();
       EXPECT_LE(used, shown.size()) << "more was consumed than was shown";
       stream->unread.erase(0, static_cast<size_t>(std::min<uint64_t>(used, shown.size())));
       if (stream->is_closed || stream->close_called) return;
     }
-    if (stream->finish_pending && stream->reading && !std::exchange(stream->peer_finished, true))
+    if (stream->finish_pending && stream->reading && !std::exchange(stream->peer_finished, true)) {
+      const Scope plugin_runs(true);
       stream->events->on_data(stream->ctx, stream, nullptr, 0);
+    }
   });
 }
 inline void Host::push_writes(sq_stream* stream) {
@@ -446,7 +473,10 @@ inline void Host::push_writes(sq_stream* stream) {
       stream->file_bytes += one.length;
     }
     if (!one.is_flush) ++stream->writes;
-    stream->events->on_written(stream->ctx, stream, one.tag);
+    {
+      const Scope plugin_runs(true);
+      stream->events->on_written(stream->ctx, stream, one.tag);
+    }
     if (serve && !stream->is_closed && !stream->close_called) serve(*stream);
   }
 }
@@ -593,12 +623,14 @@ inline Call& Session::start(const Prepared& prepared, std::vector<sq_value> args
   call.session = handle;
   call.op = prepared.op;
   call.args = std::move(args);
+  const Scope plugin_runs(true);
   protocol.table->start(handle, prepared.handle, call.args.data(),
                         static_cast<uint32_t>(call.args.size()), &call);
   return call;
 }
 inline void Session::release(Call& call) {
   if (std::exchange(call.released, true)) return;
+  const Scope plugin_runs(true);
   protocol.table->release(handle, &call);
 }
 

@@ -10,7 +10,8 @@ TEST_F(Http, SendsWhatABrowserWouldCallMinimal) {
   ASSERT_EQ(host.stream_count(), 1u);
   EXPECT_EQ(host.stream(0).session, 7u);
   EXPECT_EQ(host.stream(0).sent,
-            "GET /a%20b?x=1 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: squall/0.1.0\r\nAccept: */*\r\n\r\n");
+            "GET /a%20b?x=1 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: "
+            "squall/0.1.0\r\nAccept: */*\r\n\r\n");
   EXPECT_EQ(call.bytes_out, host.stream(0).sent.size());
   const std::string answer = ok("hello", "X-Rev: 12\r\n");
   host.stream(0).feed(answer);

@@ -1,4 +1,5 @@
-// What every test of the http plugin begins with: a fake host, a loaded libhttp.so, one listed target.
+// What every test of the http plugin begins with: a fake host, a loaded libhttp.so, one listed
+// target.
 #pragma once
 #include "fake_host.hpp"
 
@@ -12,7 +13,9 @@ struct Http : ::testing::Test {
     bindings.to(site);
     return bindings;
   }
-  fake::Prepared get(std::string_view path = "/") { return http.prepare("get", bind().text("path", path)); }
+  fake::Prepared get(std::string_view path = "/") {
+    return http.prepare("get", bind().text("path", path));
+  }
   /// Answers every complete request that arrives with the next text of a list.
   void serve(std::vector<std::string> answers) {
     host.serve = [answers = std::move(answers), next = size_t{0}](sq_stream& stream) mutable {
@@ -25,8 +28,8 @@ struct Http : ::testing::Test {
   static inline std::vector<std::string> requests;
 
   static std::string ok(std::string_view body, std::string_view fields = "") {
-    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(fields) +
-           "\r\n" + std::string(body);
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+           std::string(fields) + "\r\n" + std::string(body);
   }
   /// Runs one call against one answer on a stream of its own.
   fake::Call& call(fake::Session& user, const fake::Prepared& prepared, const std::string& answer) {
@@ -37,17 +40,20 @@ struct Http : ::testing::Test {
     return call;
   }
 };
-#define EXPECT_FAILED(call, wanted_kind, wanted_detail) \
-  do {                                                  \
-    ASSERT_TRUE((call).completed);                      \
-    EXPECT_EQ((call).outcome, uint32_t{SQ_OUT_FAILED}); \
-    EXPECT_EQ((call).kind, uint32_t{wanted_kind});      \
-    EXPECT_EQ((call).detail_text(), wanted_detail);     \
+/// The argument may be an expression that runs a call: it is evaluated once.
+#define EXPECT_FAILED(expression, wanted_kind, wanted_detail) \
+  do {                                                        \
+    fake::Call& checked_call = (expression);                  \
+    ASSERT_TRUE(checked_call.completed);                      \
+    EXPECT_EQ(checked_call.outcome, uint32_t{SQ_OUT_FAILED}); \
+    EXPECT_EQ(checked_call.kind, uint32_t{wanted_kind});      \
+    EXPECT_EQ(checked_call.detail_text(), wanted_detail);     \
   } while (0)
-#define EXPECT_OK(call, wanted_code)                \
-  do {                                              \
-    ASSERT_TRUE((call).completed);                  \
-    EXPECT_EQ((call).outcome, uint32_t{SQ_OUT_OK}); \
-    EXPECT_EQ((call).detail_text(), "");            \
-    EXPECT_EQ((call).code, wanted_code);            \
+#define EXPECT_OK(expression, wanted_code)                \
+  do {                                                    \
+    fake::Call& checked_call = (expression);              \
+    ASSERT_TRUE(checked_call.completed);                  \
+    EXPECT_EQ(checked_call.outcome, uint32_t{SQ_OUT_OK}); \
+    EXPECT_EQ(checked_call.detail_text(), "");            \
+    EXPECT_EQ(checked_call.code, wanted_code);            \
   } while (0)
