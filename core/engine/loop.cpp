@@ -129,28 +129,38 @@ void Loop::drain_ready() {
   }
 }
 
-bool Loop::turn(std::uint64_t until_ns) {
-  if (reactor_) turn_ns_ = monotonic_ns();
+void Loop::turn() {
+  turn_ns_ = monotonic_ns();
   drain_posts();
   drain_ready();
   wheel_.advance(turn_ns_);
   drain_ready();
-  const std::uint64_t next = std::min(wheel_.next_ns(), until_ns);
-  if (!reactor_) {
-    if (next == TimerWheel::kNever || wheel_.next_ns() > until_ns) return has_messages_.load();
-    if (next > turn_ns_) turn_ns_ = next;
-    return true;
-  }
-  if (stopping_.load(std::memory_order_relaxed)) return true;
+  if (stopping_.load(std::memory_order_relaxed)) return;
   std::uint64_t timeout = kForever;
-  if (next != TimerWheel::kNever) {
+  if (const std::uint64_t next = wheel_.next_ns(); next != TimerWheel::kNever) {
     const std::uint64_t now = monotonic_ns();
     timeout = next > now ? next - now : 0;
   }
   reactor_->wait(timeout);
   turn_ns_ = monotonic_ns();
   drain_ready();
-  return true;
+}
+
+void Loop::advance_to(std::uint64_t now_ns) {
+  SQUALL_ASSERT(!reactor_ && now_ns >= turn_ns_);
+  turn_ns_ = now_ns;
+  do {
+    drain_posts();
+    drain_ready();
+    wheel_.advance(turn_ns_);
+  } while (next_event_ns() <= turn_ns_);
+}
+
+std::uint64_t Loop::next_event_ns() {
+  const bool has_work = ready_first_ || posted_.load(std::memory_order_relaxed) ||
+                        plugin_posts_.load(std::memory_order_relaxed) ||
+                        has_messages_.load(std::memory_order_relaxed);
+  return has_work ? turn_ns_ : wheel_.next_ns();
 }
 
 void Loop::run() {

@@ -49,9 +49,12 @@ class Loop final : public Environment {
   /// Control messages of the run (rare, may allocate). False after close(). [any]
   bool post(std::function<void()> message);
 
-  /// One turn; sleeps until the next timer at most, and not beyond `until_ns`.
-  /// Virtual time: jumps there instead; false when neither a timer nor a ready call is left before it.
-  bool turn(std::uint64_t until_ns = TimerWheel::kNever);
+  /// One turn in real time; sleeps until the next timer at most.
+  void turn();
+  /// Virtual time: runs everything that is due at `now_ns`, which becomes the loop's time.
+  void advance_to(std::uint64_t now_ns);
+  /// When there is something to do next: now with posts or ready calls, else at the next timer.
+  std::uint64_t next_event_ns();
   /// Turns until stop() was called (from any thread).
   void run();
   void stop();

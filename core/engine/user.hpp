@@ -114,7 +114,8 @@ class User final : public Scope {
   std::uint32_t task_ = 0;
   State state_ = State::absent;
   Part part_ = Part::none;
-  bool running_ = false;          // inside run(): a resume from within continues there
+  bool running_ = false;          // inside run()
+  bool runs_again_ = false;       // run() was asked for inside run()
   bool retiring_ = false;
   bool stop_after_part_ = false;  // stop_user
   bool cutting_ = false;

@@ -23,6 +23,9 @@ class Registry {
   Result<bool> load_directory(const std::filesystem::path& directory);
   Result<const Plugin*> load_file(const std::filesystem::path& path);
 
+  /// A plugin that is part of the program: tests have scripted ones.
+  void add(const Plugin& plugin) { plugins_.push_back(new Plugin(plugin)); }
+
   const std::vector<const Plugin*>& plugins() const { return plugins_; }
   const Plugin* find_protocol(std::string_view name) const;
   const Plugin* find_output(std::string_view name) const;

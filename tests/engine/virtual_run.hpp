@@ -1,0 +1,88 @@
+// A whole run in virtual time: controller and shards in one thread, no socket, no sleep, and a scripted
+// protocol plugin whose operation ends when a function of its start time says so.
+#pragma once
+
+#include <squall/abi.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/host_api.hpp"
+#include "engine/loop.hpp"
+#include "engine/plan.hpp"
+#include "engine/shard.hpp"
+#include "fleet/controller.hpp"
+#include "plugin_host/extensions.hpp"
+#include "plugin_host/registry.hpp"
+
+namespace squall::testing {
+
+/// How one scripted operation ends. Times are the loop's clock.
+struct ScriptedEnd {
+  std::uint64_t end_ns = 0;
+  std::uint32_t outcome = SQ_OUT_OK;
+  std::uint32_t kind = SQ_K_NONE;
+  std::int32_t code = 0;
+};
+
+/// What the plugin does; set by a test before its run, empty: every operation takes no time.
+struct Script {
+  std::function<ScriptedEnd(std::uint64_t session, std::uint32_t op, std::uint64_t start_ns)> on_start;
+  std::uint64_t started[4] = {};      // calls begun by operation
+  std::uint64_t sessions_open = 0, sessions_opened = 0;
+  std::uint64_t released = 0;
+};
+Script& script();
+
+/// Protocol "script" with the operations do, login, logout, other.
+const Plugin& scripted_plugin();
+
+/// A scenario to fill in: protocol "script", no targets.
+struct ScenarioBuilder {
+  Scenario scenario;
+  ScenarioBuilder();
+  /// A task of operations by index; returns the task's index.
+  std::uint32_t task(std::string name, std::vector<std::uint32_t> operations);
+  Step operation(std::uint32_t op, std::string name) const;
+  static Step wait(std::int64_t ns);
+  PopulationSpec& population(std::string name, std::vector<std::pair<std::uint32_t, double>> tasks);
+};
+
+class VirtualRun final : public ShardLink {
+ public:
+  explicit VirtualRun(const Scenario& scenario, std::uint32_t shards = 1,
+                      std::vector<std::string> thresholds = {});
+  ~VirtualRun() override;
+
+  /// Calls `what` at a run time, from outside the shards (as a signal would come).
+  void at(std::int64_t run_time_ns, std::function<void(VirtualRun&)> what);
+  RunResult run();
+
+  Controller& controller() { return *controller_; }
+  const std::vector<std::string>& errors() const { return errors_; }
+
+  void grant(std::uint32_t shard, std::uint32_t budget, const BudgetGrant& grant) override;
+  void stop(std::uint32_t shard, std::int64_t drain_ns, std::int64_t grace_ns) override;
+  void begin_population(std::uint32_t shard, std::uint32_t population) override;
+
+ private:
+  static constexpr std::uint64_t kZeroNs = 1'000'000'000'000;
+
+  Extensions extensions_;
+  Registry registry_;
+  std::vector<std::string> errors_;
+  std::unique_ptr<Plan> plan_;
+  SlotTable slots_;
+  std::vector<std::atomic<std::uint64_t>> positions_;
+  std::unique_ptr<Controller> controller_;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::multimap<std::uint64_t, std::function<void(VirtualRun&)>> events_;
+};
+
+/// Value of quantile q of a series by its step name, in ns; main phase.
+const SeriesTotals& series_named(const RunResult& result, std::string_view name);
+
+}  // namespace squall::testing
