@@ -7,6 +7,7 @@
 #include "payload/source_file.hpp"
 #include "payload/distribution.hpp"
 #include "payload/distribution_model.hpp"
+#include "payload/generator.hpp"
 #include "payload/number_text.hpp"
 #include "payload/suggestion.hpp"
 
@@ -19,21 +20,6 @@ constexpr std::string_view kBeside[] = {"min", "max", "over", "mean", "unit", "s
 
 std::string quote(std::string_view text) { return "'" + std::string(text) + "'"; }
 
-const ValueMap* map_of(const Value& value) {
-  const auto* map = std::get_if<std::shared_ptr<const ValueMap>>(&value.data);
-  return map == nullptr ? nullptr : map->get();
-}
-const ValueList* list_of(const Value& value) {
-  const auto* list = std::get_if<std::shared_ptr<const ValueList>>(&value.data);
-  return list == nullptr ? nullptr : list->get();
-}
-const Value* find(const ValueMap& map, std::string_view key) {
-  for (const auto& [name, value] : map) {
-    if (name == key) return &value;
-  }
-  return nullptr;
-}
-
 // Mistakes are thrown within this file only, so that each kind reads like its formula.
 [[noreturn]] void refuse(std::string why) { throw Error{std::move(why)}; }
 
@@ -42,12 +28,12 @@ class Reader {
   Reader(UnitKind unit, const DistributionContext& context) : unit_(unit), context_(context) {}
 
   Distribution read(const Value& description) {
-    const ValueMap* map = map_of(description);
+    const ValueMap* map = as_map(description);
     if (map == nullptr) {
-      if (list_of(description) != nullptr) refuse("a list is not a distribution (write uniform: [a, b])");
+      if (as_list(description) != nullptr) refuse("a list is not a distribution (write uniform: [a, b])");
       return scalar(description);
     }
-    if (const Value* inner = find(*map, "fixed")) return fixed(*map, *inner);
+    if (const Value* inner = find_key(*map, "fixed")) return fixed(*map, *inner);
     return bounded(*map);
   }
 
@@ -75,7 +61,7 @@ class Reader {
   }
 
   static std::string find_kind(const Value& description) {
-    if (const ValueMap* map = map_of(description)) {
+    if (const ValueMap* map = as_map(description)) {
       for (const auto& [key, value] : *map) {
         if (std::find(std::begin(kKinds), std::end(kKinds), key) != std::end(kKinds)) return key;
       }
@@ -93,7 +79,7 @@ class Reader {
     }
     check_keys(map, kind);
     unit_text_.clear();
-    if (const Value* unit = find(map, "unit")) {
+    if (const Value* unit = find_key(map, "unit")) {
       unit_text_ = unit->to_text();
       if (auto one = parse_quantity("1" + unit_text_, unit_); !one) refuse("unit: " + one.error().text);
     }
@@ -101,9 +87,9 @@ class Reader {
     Distribution::Model model;
     model.is_duration = unit_ == UnitKind::duration;
     model.text = describe(map, kind);
-    model.shape = shape_of(kind, *find(map, kind), map);
+    model.shape = shape_of(kind, *find_key(map, kind), map);
 
-    if (const Value* mean = find(map, "mean")) {
+    if (const Value* mean = find_key(map, "mean")) {
       const double target = quantity(*mean), raw = raw_mean(*model.shape);
       if (!std::isfinite(raw) || raw == 0) refuse("mean: " + quote(kind) + " has no mean that could be rescaled");
       if (target / raw <= 0) refuse("mean: " + quote(mean->to_text()) + " must be above 0");
@@ -131,7 +117,7 @@ class Reader {
     }
     if (kind.empty()) refuse("no distribution is named (uniform, normal, exponential, choice …)");
     const auto only = [&](std::string_view key, std::initializer_list<std::string_view> kinds) {
-      if (find(map, key) == nullptr || std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return;
+      if (find_key(map, key) == nullptr || std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return;
       std::string names;
       for (std::string_view name : kinds) names += (names.empty() ? "" : ", ") + std::string(name);
       refuse(quote(key) + " belongs to " + names + ", not to " + quote(kind));
@@ -143,10 +129,10 @@ class Reader {
 
   // pareto and zipf name `min` in their own map as a parameter; `max` and `over` may stand in there, too.
   static const Value* find_bound(const ValueMap& map, const std::string& kind, std::string_view key) {
-    if (const Value* beside = find(map, key)) return beside;
+    if (const Value* beside = find_key(map, key)) return beside;
     if (kind != "pareto" || key == "min") return nullptr;
-    const ValueMap* own = map_of(*find(map, kind));
-    return own == nullptr ? nullptr : find(*own, key);
+    const ValueMap* own = as_map(*find_key(map, kind));
+    return own == nullptr ? nullptr : find_key(*own, key);
   }
 
   void check_bounds(const Distribution::Model& model, const std::string& kind) {
@@ -245,7 +231,7 @@ class Reader {
   }
 
   std::pair<double, double> two(const Value& value, std::string_view kind, std::string_view example) const {
-    const ValueList* list = list_of(value);
+    const ValueList* list = as_list(value);
     if (list == nullptr || list->size() != 2) {
       refuse(quote(kind) + " takes two values (write " + std::string(kind) + ": " + std::string(example) + ")");
     }
@@ -254,7 +240,7 @@ class Reader {
 
   static const ValueMap& parameters(const Value& value, std::string_view kind,
                                     std::initializer_list<std::string_view> known, std::string_view example) {
-    const ValueMap* map = map_of(value);
+    const ValueMap* map = as_map(value);
     if (map == nullptr) {
       refuse(quote(kind) + " takes a map (write " + std::string(kind) + ": " + std::string(example) + ")");
     }
@@ -268,7 +254,7 @@ class Reader {
   }
 
   static const Value& needed(const ValueMap& map, std::string_view kind, std::string_view key) {
-    const Value* value = find(map, key);
+    const Value* value = find_key(map, key);
     if (value == nullptr) refuse(quote(kind) + " needs " + quote(key));
     return *value;
   }
@@ -278,7 +264,7 @@ class Reader {
   ShapePtr uniform(const Value& value) const {
     const auto [low, high] = two(value, "uniform", unit_ == UnitKind::duration ? "[1s, 5s]" : "[a, b]");
     if (low > high) refuse("uniform: the first value is above the second");
-    const ValueList& list = *list_of(value);
+    const ValueList& list = *as_list(value);
     const auto is_whole_text = [](const Value& one) {
       Number number;
       return parse_number(one.to_text(), number) && number.is_whole;
@@ -298,20 +284,20 @@ class Reader {
     constexpr std::string_view kExample = "{median: m, sigma: s}, or mean and sd, or p50 and p90";
     const ValueMap& map = parameters(value, "lognormal", {"median", "sigma", "mean", "sd", "p50", "p90"}, kExample);
     const auto has_only = [&](std::string_view a, std::string_view b) {
-      return map.size() == 2 && find(map, a) != nullptr && find(map, b) != nullptr;
+      return map.size() == 2 && find_key(map, a) != nullptr && find_key(map, b) != nullptr;
     };
     const auto positive = [&](std::string_view key) {
-      const double number = quantity(*find(map, key));
+      const double number = quantity(*find_key(map, key));
       if (number <= 0) refuse("lognormal: " + quote(key) + " must be above 0");
       return number;
     };
     if (has_only("median", "sigma")) {
-      const double sigma = plain(*find(map, "sigma"), "sigma");
+      const double sigma = plain(*find_key(map, "sigma"), "sigma");
       if (sigma < 0) refuse("lognormal: 'sigma' is negative");
       return make_lognormal(std::log(positive("median")), sigma);
     }
     if (has_only("mean", "sd")) {
-      const double mean = positive("mean"), spread = quantity(*find(map, "sd")) / mean;
+      const double mean = positive("mean"), spread = quantity(*find_key(map, "sd")) / mean;
       if (spread < 0) refuse("lognormal: 'sd' is negative");
       const double variance = std::log1p(spread * spread);
       return make_lognormal(std::log(mean) - variance / 2, std::sqrt(variance));
@@ -327,10 +313,10 @@ class Reader {
 
   ShapePtr exponential(const Value& value) const {
     double mean = 0;
-    if (map_of(value) != nullptr) {
+    if (as_map(value) != nullptr) {
       const ValueMap& map = parameters(value, "exponential", {"mean", "rate"}, "7s");
       if (map.size() != 1) refuse("'exponential' takes 'mean' or 'rate'");
-      if (const Value* rate = find(map, "rate")) {
+      if (const Value* rate = find_key(map, "rate")) {
         auto per_s = parse_quantity(*rate, UnitKind::rate);
         if (!per_s) refuse("rate: " + per_s.error().text);
         if (unit_ != UnitKind::duration) refuse("exponential: 'rate' stands where a duration is due");
@@ -363,12 +349,12 @@ class Reader {
   }
 
   ShapePtr beta(const Value& value, const ValueMap& beside) const {
-    const ValueList* list = list_of(value);
+    const ValueList* list = as_list(value);
     if (list == nullptr || list->size() != 2) refuse("'beta' takes two values (write beta: [3, 4])");
     const double a = plain((*list)[0], "beta"), b = plain((*list)[1], "beta");
     if (a <= 0 || b <= 0) refuse("beta: both values must be above 0");
     double scale = 1;
-    if (const Value* given = find(beside, "scale")) {
+    if (const Value* given = find_key(beside, "scale")) {
       scale = quantity(*given);
       if (scale <= 0) refuse("scale must be above 0");
     } else if (unit_ != UnitKind::none && unit_ != UnitKind::any) {
@@ -400,11 +386,11 @@ class Reader {
     std::vector<Value> items;
     std::vector<double> weights;
     double total = 0;
-    if (const ValueList* list = list_of(value)) {
+    if (const ValueList* list = as_list(value)) {
       items = *list;
       weights.assign(items.size(), 1.0);
       total = static_cast<double>(items.size());
-    } else if (const ValueMap* map = map_of(value)) {
+    } else if (const ValueMap* map = as_map(value)) {
       for (const auto& [key, weight] : *map) {
         items.push_back(Value{key});
         weights.push_back(plain(weight, "weight of " + quote(key)));
@@ -430,7 +416,7 @@ class Reader {
   }
 
   ShapePtr histogram(const Value& value) const {
-    const ValueMap* map = map_of(value);
+    const ValueMap* map = as_map(value);
     if (map == nullptr || map->empty()) {
       refuse("'histogram' takes ranges with counts (write histogram: {0.0-0.15: 90, 0.15-0.25: 460}, unit: s)");
     }
@@ -457,7 +443,7 @@ class Reader {
   }
 
   ShapePtr quantiles(const Value& value) const {
-    const ValueList* list = list_of(value);
+    const ValueList* list = as_list(value);
     if (list == nullptr || list->size() < 2) refuse("'quantiles' takes a list from the lowest value to the highest");
     std::vector<double> numbers;
     for (const Value& one : *list) {
@@ -479,7 +465,7 @@ class Reader {
     const std::string file = needed(map, "trace", "file").to_text();
     const std::string column = needed(map, "trace", "column").to_text();
     bool wraps = true;
-    if (const Value* on_end = find(map, "on_end")) {
+    if (const Value* on_end = find_key(map, "on_end")) {
       const std::string how = on_end->to_text();
       if (how != "wrap" && how != "hold") refuse("on_end: " + quote(how) + " is neither wrap nor hold");
       wraps = how == "wrap";
@@ -497,12 +483,12 @@ class Reader {
   }
 
   ShapePtr markov(const Value& value, const ValueMap& beside) const {
-    const ValueMap* map = map_of(value);
+    const ValueMap* map = as_map(value);
     if (map == nullptr || map->empty()) {
       refuse("'markov' takes states (write markov: {free: {dwell: 5, to: {busy: 1}}, busy: {to: {free: 1}}})");
     }
     double step_ns = 0;
-    if (const Value* step = find(beside, "step")) {
+    if (const Value* step = find_key(beside, "step")) {
       auto ns = parse_quantity(*step, UnitKind::duration);
       if (!ns || *ns <= 0) refuse("step: " + (ns ? std::string("must be above 0") : ns.error().text));
       step_ns = *ns;
@@ -520,7 +506,7 @@ class Reader {
       } else if (!state.label.to_number(state.value)) {
         has_labels = true;
       }
-      if (const Value* dwell = find(parts, "dwell")) state.dwell = dwell_of(name, *dwell, step_ns);
+      if (const Value* dwell = find_key(parts, "dwell")) state.dwell = dwell_of(name, *dwell, step_ns);
       state.weights = transitions(name, needed(parts, name, "to"), names);
       states.push_back(std::move(state));
     }
@@ -555,7 +541,7 @@ class Reader {
       if (found == names.end()) refuse("unknown state " + quote(name) + did_you_mean(name, names));
       return static_cast<std::size_t>(found - names.begin());
     };
-    if (const ValueMap* map = map_of(to)) {
+    if (const ValueMap* map = as_map(to)) {
       for (const auto& [name, weight] : *map) {
         const double number = plain(weight, "weight of " + quote(name));
         check_weight(number, name);
@@ -572,7 +558,7 @@ class Reader {
 
   // "exponential 7s, max 70s"; long tables are cut.
   static std::string describe(const ValueMap& map, const std::string& kind) {
-    std::string text = kind + " " + find(map, kind)->to_text();
+    std::string text = kind + " " + find_key(map, kind)->to_text();
     std::erase(text, '"');
     if (text.size() > 80) text = text.substr(0, 77) + "…";
     for (const auto& [key, value] : map) {
@@ -598,9 +584,9 @@ Result<Distribution> make_distribution(const Value& description, UnitKind unit, 
 }
 
 bool is_distribution(const Value& description) {
-  const auto* map = std::get_if<std::shared_ptr<const ValueMap>>(&description.data);
+  const ValueMap* map = as_map(description);
   if (map == nullptr) return false;
-  return std::any_of((*map)->begin(), (*map)->end(), [](const auto& entry) {
+  return std::any_of(map->begin(), map->end(), [](const auto& entry) {
     return entry.first == "fixed" ||
            std::find(std::begin(kKinds), std::end(kKinds), entry.first) != std::end(kKinds);
   });
