@@ -63,7 +63,7 @@ void Dump::start(DumpOrder order, sq_call* call) {
     // A slow stream is cut finer, so that progress shows ten times a second.
     lane.chunk = rate ? std::clamp(rate / 10, kLeastPacedBytes, kPieceBytes) : 0;
     lane.in_flight = lane.buffer_in_use = 0;
-    lane.is_closing = false;
+    lane.is_closing = lane.is_peer_done = lane.is_shut_down = false;
     lane.copies = order_.has_checksum;
     lane.empty_ns = lane.peer_closed_ns = 0;
     const sq_status status = host.stream->connect(streams_.shard, order_.target, &options, &kEvents,
@@ -129,11 +129,13 @@ uint64_t Dump::on_data(void* context, sq_stream*, const uint8_t*, uint64_t lengt
   Dump& dump = *lane.dump;
   if (lane.is_closing) return length;
   dump.call_->bytes_in += length;  // a sink that talks is not listened to
-  if (length == 0 && lane.has_sent_all()) {
+  if (length > 0) return length;
+  lane.is_peer_done = true;
+  if (lane.is_shut_down) {
     lane.peer_closed_ns = dump.now();
     dump.close_lane(lane);
   }
-  return length;
+  return 0;
 }
 
 void Dump::on_written(void* context, sq_stream*, void* tag) noexcept {
@@ -142,6 +144,8 @@ void Dump::on_written(void* context, sq_stream*, void* tag) noexcept {
   if (lane.is_closing) return;
   if (tag == &empty_tag) {
     lane.empty_ns = dump.now();
+    if (lane.is_peer_done)
+      return dump.close_lane(lane);  // it said so before our end: no later sign comes
     dump.close_timer_.set_at(lane.empty_ns +
                              dump.order_.close_wait_ns);  // the last lane sets it last
     return;
@@ -183,6 +187,8 @@ void Dump::send_more(Lane& lane) {
   if (!lane.has_sent_all()) return;
   phases_.mark(call_, SQ_PH_SEND, now());
   host.stream->flush(lane.stream, &empty_tag);  // before the half-close: it is a write like others
+  if (lane.is_peer_done) return;  // closed on both sides, the stream would end before the answer
+  lane.is_shut_down = true;
   host.stream->shutdown(lane.stream);
 }
 

@@ -42,7 +42,7 @@ struct Lane {
   uint32_t buffer_in_use = 0;       // the one of the two that the next write takes
   std::unique_ptr<char[]> buffers;  // two pieces, when a file's bytes must pass through memory
   XXH64_state_s* hash = nullptr;
-  bool is_closing = false;
+  bool is_closing = false, is_peer_done = false, is_shut_down = false;
   bool copies = false;  // a file's bytes pass through `buffers`, not by zero-copy sends
   uint64_t empty_ns = 0, peer_closed_ns = 0;  // when it was seen; 0: not yet
 

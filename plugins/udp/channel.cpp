@@ -12,7 +12,8 @@ using plugin::complete;
 using plugin::host;
 using plugin::view;
 
-constexpr size_t kMaxPayload = 65'507;  // UDP over IPv4: 65,535 less 20 and 8 of headers
+constexpr size_t kMaxPayload = 65'507;          // UDP over IPv4: 65,535 less 20 and 8 of headers
+constexpr uint64_t kOpeningStepNs = 1'000'000;  // between looks at a socket that is not up yet
 
 Failure failure_of(int error) {
   switch (error) {
@@ -59,8 +60,8 @@ Failure open_failure(sq_status status) {
       return failure_of(EMFILE);
     case SQ_E_NOMEM:
       return failure_of(ENOMEM);
-    case SQ_E_UNSUPPORTED:
-      return {SQ_K_OFF_LIST, 0, "the target is not allowed"};
+    case SQ_E_INVALID:
+      return {SQ_K_OFF_LIST, 0, "no allowed udp:// target"};
   }
   return {SQ_K_CONNECT, 0, "cannot open a socket"};
 }
@@ -72,28 +73,24 @@ void Channel::on_receive(void* self, sq_dgram*, const sq_buf* packets, uint32_t 
 }
 
 void Channel::on_error(void* self, sq_dgram*, int32_t error) noexcept {
+  static_cast<Channel*>(self)->failed(error);
+}
+
+void Channel::on_timer(void* self) noexcept {
   Channel& channel = *static_cast<Channel*>(self);
-  Exchange* exchange = std::exchange(channel.asked_, nullptr);
-  if (!exchange) return;  // of an earlier udp.send, whose call has ended
-  channel.close_socket();
-  channel.fail(exchange, failure_of(error));
-  channel.ask_next();
+  channel.is_opening_ = false;
+  channel.send_waiting();
 }
 
 void Channel::close_socket() {
   if (socket_) host.datagram->close(std::exchange(socket_, nullptr));
+  has_sent_ = is_opening_ = false;
+  timer_.disarm();
 }
 
 void Channel::submit(Exchange* exchange) {
-  if (exchange->waits_for_answer) {
-    if (asked_ || !waiting_.empty())
-      waiting_.push_back(exchange);
-    else
-      ask(exchange);
-  } else if (transmit(exchange)) {
-    exchange->size = exchange->call->bytes_out;
-    complete(exchange->call, SQ_OUT_OK, SQ_K_NONE);
-  }
+  waiting_.push_back(exchange);
+  send_waiting();
 }
 
 void Channel::cancel(Exchange* exchange) {
@@ -109,18 +106,27 @@ void Channel::cancel(Exchange* exchange) {
   exchange->phases.mark(call, was_asked ? SQ_PH_FIRST_BYTE : SQ_PH_WAIT_CONN, now());
   complete(call, is_late ? SQ_OUT_TIMEOUT : SQ_OUT_CANCELLED, SQ_K_NONE, 0,
            was_asked ? "no answer" : "not sent: others were waiting");
-  if (was_asked) ask_next();
+  if (was_asked) send_waiting();
 }
 
-void Channel::ask(Exchange* exchange) {
-  if (transmit(exchange)) asked_ = exchange;
-}
-
-void Channel::ask_next() {
-  while (!asked_ && !waiting_.empty()) {
-    Exchange* next = waiting_.front();
-    waiting_.pop_front();
-    ask(next);
+/// In order, but a question waits for its turn and lets those pass that need no answer.
+void Channel::send_waiting() {
+  for (size_t i = 0; i < waiting_.size() && !is_opening_;) {
+    Exchange* exchange = waiting_[i];
+    if (exchange->waits_for_answer && asked_) {
+      ++i;
+      continue;
+    }
+    const Sent sent = transmit(exchange);
+    if (sent == Sent::kNotYet) return;
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (sent == Sent::kFailed) continue;
+    if (exchange->waits_for_answer) {
+      asked_ = exchange;
+    } else {
+      exchange->size = exchange->call->bytes_out;
+      complete(exchange->call, SQ_OUT_OK, SQ_K_NONE);
+    }
   }
 }
 
@@ -133,7 +139,25 @@ void Channel::answered(const sq_buf& packet) {
   call->bytes_in = exchange->size = packet.len;
   exchange->body = view(packet).substr(0, static_cast<size_t>(exchange->keep_bytes));
   complete(call, SQ_OUT_OK, SQ_K_NONE);
-  ask_next();
+  send_waiting();
+}
+
+/// An error ends the question that is out, or all who wait for a socket that never came up.  With
+/// neither it belongs to an earlier udp.send, whose call has ended.
+void Channel::failed(int32_t error) {
+  const bool never_came_up = socket_ && !has_sent_;
+  if (Exchange* exchange = std::exchange(asked_, nullptr)) {
+    close_socket();
+    fail(exchange, failure_of(error));
+  } else if (never_came_up) {
+    close_socket();
+    std::deque<Exchange*> waiting;
+    waiting.swap(waiting_);
+    const Failure failure =
+        error == EHOSTUNREACH ? Failure{SQ_K_RESOLVE, error, "no address"} : failure_of(error);
+    for (Exchange* exchange : waiting) fail(exchange, failure);
+  }
+  send_waiting();
 }
 
 void Channel::fail(Exchange* exchange, const Failure& failure) {
@@ -141,11 +165,9 @@ void Channel::fail(Exchange* exchange, const Failure& failure) {
   complete(exchange->call, SQ_OUT_FAILED, failure.kind, failure.code, failure.detail);
 }
 
-/// False when the call has ended in failure.
-bool Channel::transmit(Exchange* exchange) {
+Channel::Sent Channel::transmit(Exchange* exchange) {
   exchange->phases.mark(exchange->call, SQ_PH_WAIT_CONN, now());
-  sq_buf packet{};
-  Failure failure = gather_payload(exchange->payload, &packet);
+  Failure failure = exchange->has_packet ? Failure{} : gather_payload(exchange);
   if (failure.kind == SQ_K_NONE && !socket_) {
     const sq_status status = host.datagram->open(shard_, target_, &kEvents, this, &socket_);
     if (status != SQ_OK) {
@@ -154,24 +176,39 @@ bool Channel::transmit(Exchange* exchange) {
     }
   }
   if (failure.kind == SQ_K_NONE) {
-    const int32_t taken = host.datagram->send(socket_, &packet, 1);
-    if (taken < 1) failure = taken == 0 ? failure_of(ENOBUFS) : send_failure(taken);
+    const int32_t taken = host.datagram->send(socket_, &exchange->packet, 1);
+    if (taken == 0 && !has_sent_) {
+      is_opening_ = true;
+      timer_.set_at(now() + kOpeningStepNs);
+      return Sent::kNotYet;
+    }
+    if (taken == 0) failure = failure_of(ENOBUFS);
+    if (taken < 0) {
+      failure = send_failure(taken);
+      close_socket();  // on_error would tell the same again, to the next call
+    }
   }
   if (failure.kind != SQ_K_NONE) {
     fail(exchange, failure);
-    return false;
+    return Sent::kFailed;
   }
-  exchange->call->bytes_out = packet.len;
+  has_sent_ = true;
+  exchange->call->bytes_out = exchange->packet.len;
   exchange->phases.mark(exchange->call, SQ_PH_SEND, now());
-  return true;
+  return Sent::kYes;
 }
 
 /// The payload in one piece; without a copy when the source has it so.
-Failure Channel::gather_payload(sq_source* source, sq_buf* packet) {
+Failure Channel::gather_payload(Exchange* exchange) {
+  sq_source* const source = exchange->payload;
+  sq_buf& packet = exchange->packet;
+  std::string& gathered = exchange->gathered;
   if (!source) return {SQ_K_CHECK, 0, "payload is missing"};
-  gather_.clear();
+  packet = {};
+  gathered.clear();
   for (uint64_t total = 0;;) {
     sq_chunk chunk{};
+    chunk.fd = -1;
     if (host.source->next(source, kMaxPayload + 1, &chunk) != SQ_OK)
       return {SQ_K_LOCAL_RESOURCE, 0, "payload cannot be read"};
     const bool is_file = chunk.fd >= 0;
@@ -180,21 +217,22 @@ Failure Channel::gather_payload(sq_source* source, sq_buf* packet) {
     total += length;
     if (total > kMaxPayload) return {SQ_K_LIMIT, 0, "payload is above 65507 bytes"};
     if (total == length && !is_file) {
-      *packet = chunk.mem;
+      packet = chunk.mem;
       continue;
     }
-    if (gather_.empty()) gather_ = view(*packet);
-    const size_t begin = gather_.size();
-    gather_.resize(begin + length);
+    if (gathered.empty()) gathered = view(packet);
+    const size_t begin = gathered.size();
+    gathered.resize(begin + length);
     if (is_file) {
-      if (::pread(chunk.fd, gather_.data() + begin, length, static_cast<off_t>(chunk.offset)) !=
+      if (::pread(chunk.fd, gathered.data() + begin, length, static_cast<off_t>(chunk.offset)) !=
           static_cast<ssize_t>(length))
         return {SQ_K_LOCAL_RESOURCE, errno, "payload file cannot be read"};
     } else {
-      gather_.replace(begin, length, view(chunk.mem));
+      gathered.replace(begin, length, view(chunk.mem));
     }
-    *packet = plugin::buf(gather_);
+    packet = plugin::buf(gathered);
   }
+  exchange->has_packet = true;
   return {};
 }
 

@@ -1,7 +1,8 @@
 // The socket of one session to one target, and the questions that wait for it.  Datagrams carry no
 // sign of what they answer, so one question is asked at a time, and a question that ends unanswered
 // takes the socket with it: what arrives late finds nobody, and is never credited to the next one.
-// Nothing is sent twice.
+// Nothing is sent twice.  A socket whose target's name is still being looked up takes nothing;
+// until it does, calls wait in order.
 #pragma once
 #include <deque>
 #include <memory>
@@ -18,7 +19,9 @@ struct Exchange {
   sq_call* call = nullptr;
   Channel* channel = nullptr;
   sq_source* payload = nullptr;
-  bool waits_for_answer = false;
+  sq_buf packet{};       // the payload, once it has been read
+  std::string gathered;  // its memory, if it came in pieces
+  bool has_packet = false, waits_for_answer = false;
   uint64_t keep_bytes = 0;  // of the answer
   plugin::PhaseClock phases;
   std::string body;
@@ -34,9 +37,8 @@ struct Failure {
 
 class Channel {
  public:
-  /// `gather` is the shard's buffer for a payload that comes in pieces.
-  Channel(sq_shard* shard, const sq_target* target, std::string& gather)
-      : shard_(shard), target_(target), gather_(gather) {}
+  Channel(sq_shard* shard, const sq_target* target)
+      : shard_(shard), target_(target), timer_(shard, &Channel::on_timer, this) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel() { close_socket(); }
@@ -46,25 +48,30 @@ class Channel {
   void cancel(Exchange* exchange);
 
  private:
+  enum class Sent { kYes, kNotYet, kFailed };
+
   static void on_receive(void* self, sq_dgram*, const sq_buf* packets, uint32_t n) noexcept;
   static void on_error(void* self, sq_dgram*, int32_t error) noexcept;
+  static void on_timer(void* self) noexcept;
   static constexpr sq_dgram_events kEvents{sizeof(sq_dgram_events), 0, on_receive, on_error};
 
   uint64_t now() const { return plugin::host.loop->now_ns(shard_); }
   void close_socket();
-  void ask(Exchange* exchange);
-  void ask_next();
+  void send_waiting();
   void answered(const sq_buf& packet);
+  void failed(int32_t error);
   void fail(Exchange* exchange, const Failure& failure);
-  bool transmit(Exchange* exchange);
-  Failure gather_payload(sq_source* source, sq_buf* packet);
+  Sent transmit(Exchange* exchange);
+  Failure gather_payload(Exchange* exchange);
 
   sq_shard* shard_;
   const sq_target* target_;
-  std::string& gather_;
   sq_dgram* socket_ = nullptr;
+  bool has_sent_ = false;    // this socket: its target is known
+  bool is_opening_ = false;  // it is not yet, and the timer looks again
   Exchange* asked_ = nullptr;
   std::deque<Exchange*> waiting_;
+  plugin::Timer timer_;
 };
 
 }  // namespace squall::udp

@@ -63,7 +63,6 @@ struct Shard {
   }
 
   sq_shard* shard;
-  std::string gather;
   std::vector<std::unique_ptr<Exchange>> all;
   std::vector<Exchange*> idle;
 };
@@ -80,6 +79,7 @@ struct Session {
     exchange->call = call;
     exchange->channel = &channel;
     exchange->payload = as_source(prepared.args[0].of(values));
+    exchange->has_packet = false;
     exchange->waits_for_answer = prepared.waits_for_answer;
     exchange->keep_bytes = prepared.keep_bytes;
     exchange->phases.begin(call);
@@ -113,7 +113,7 @@ struct Session {
   Channel& channel_to(const sq_target* target) {
     for (const auto& channel : channels)
       if (channel->target() == target) return *channel;
-    return *channels.emplace_back(std::make_unique<Channel>(shard.shard, target, shard.gather));
+    return *channels.emplace_back(std::make_unique<Channel>(shard.shard, target));
   }
 
   Shard& shard;

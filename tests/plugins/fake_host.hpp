@@ -149,6 +149,7 @@ struct Network {
   sq_status refuse_now = SQ_OK;  // connect() itself returns this
   uint64_t resolve_ns = 0, connect_ns = 0, tls_ns = 0;
   bool hold_writes = false;
+  int32_t dgram_send_limit = INT32_MAX;  // of datagram sockets opened from now on
 };
 
 struct Count {  // one squall.samples/1 record or count

@@ -201,6 +201,7 @@ struct Tables {
     dgram.target = target;
     dgram.events = events;
     dgram.ctx = ctx;
+    dgram.send_limit = the_host->network.dgram_send_limit;
     *out = &dgram;
     return SQ_OK;
   }

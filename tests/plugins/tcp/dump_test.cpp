@@ -201,6 +201,19 @@ TEST_F(Dump, OrTheEmptySendQueueWhenThePeerDoesNotClose) {
   EXPECT_EQ(call.phases(), 0u);
 }
 
+TEST_F(Dump, APeerThatHasNothingToSayIsSentEverythingAllTheSame) {
+  host.network.hold_writes = true;
+  fake::Call& call = start(bind(1'000'000));
+  host.run();
+  host.stream(0).finish();  // half-closed at once
+  host.advance(100);
+  host.stream(0).release_writes();
+  host.run();
+  EXPECT_EQ(call.outcome, uint32_t{SQ_OUT_OK});
+  EXPECT_EQ(call.text("acknowledged"), "send queue empty");
+  EXPECT_EQ(call.bytes_out, 1'000'000u);
+}
+
 TEST_F(Dump, ALossBeforeTheEndFailsAndTakesTheOtherStreamsAlong) {
   host.network.hold_writes = true;
   fake::Call& call = start(bind(10'000'000, 3));

@@ -152,13 +152,48 @@ TEST_F(Udp, ErrorsHaveTheirClass) {
   }
 }
 
+TEST_F(Udp, CallsWaitInOrderForASocketThatIsNotUpYet) {
+  fake::Call& first = start("send", "1");  // the socket exists from here on
+  host.run();
+  user.cancel(start("request", "x"));  // and is given up
+  host.run();
+  EXPECT_EQ(first.outcome, uint32_t{SQ_OUT_OK});
+  host.network.dgram_send_limit = 0;  // as while a name is looked up
+  fake::Call& second = start("send", "2");
+  fake::Call& third = start("request", "3");
+  fake::Call& fourth = start("send", "4");
+  host.advance(5'500'000);
+  EXPECT_FALSE(second.completed);
+  sq_dgram& socket = host.dgram(host.dgram_count() - 1);
+  socket.send_limit = INT32_MAX;
+  host.advance(1'000'000);
+  EXPECT_EQ(socket.sent, (std::vector<std::string>{"2", "3", "4"}));
+  EXPECT_EQ(second.phase_ns[SQ_PH_WAIT_CONN], 6'000'000u);
+  EXPECT_TRUE(fourth.completed);
+  socket.receive({"a"});
+  host.run();
+  EXPECT_EQ(third.text("body"), "a");
+}
+
+TEST_F(Udp, ASocketThatNeverComesUpFailsAllWhoWaitForIt) {
+  host.network.dgram_send_limit = 0;  // as while a name is looked up
+  fake::Call& first = start("send", "1");
+  fake::Call& second = start("request", "2");
+  host.run();
+  host.dgram(0).error(EHOSTUNREACH);
+  host.run();
+  EXPECT_EQ(first.kind, uint32_t{SQ_K_RESOLVE});
+  EXPECT_EQ(second.kind, uint32_t{SQ_K_RESOLVE});
+  EXPECT_TRUE(host.dgram(0).is_closed);
+}
+
 TEST_F(Udp, AFullKernelIsALocalResource) {
-  start("send", "x");
   for (const auto& [limit, kind] : {std::pair<int32_t, uint32_t>{0, SQ_K_LOCAL_RESOURCE},
                                     {SQ_E_LIMIT, SQ_K_LOCAL_RESOURCE},
                                     {SQ_E_CLOSED, SQ_K_RECEIVE},
                                     {SQ_E_IO, SQ_K_SEND}}) {
-    host.dgram(0).send_limit = limit;
+    start("send", "x");
+    host.dgram(host.dgram_count() - 1).send_limit = limit;
     fake::Call& call = start("send", "y");
     host.run();
     EXPECT_EQ(call.outcome, uint32_t{SQ_OUT_FAILED});
