@@ -9,14 +9,15 @@
 namespace squall {
 
 ArrivalSequence::ArrivalSequence(RateShape shape, ArrivalOptions options)
-    : options_(options), stream_(stream_id("arrivals", options.population)) {
+    : kind_(options.kind),
+      key_(hash_index(options.seed, stream_id("arrivals", options.population), 0)) {
   reshape(std::move(shape));
 }
 
 // Moves to the next Poisson arrival's area; false, and no move, when it lies past the end.
 bool ArrivalSequence::step() {
-  const double uniform = unit_interval(hash_index(options_.seed, stream_, index_));
-  const long double area = area_ - std::log1p(-uniform);
+  const double uniform = unit_interval(mix64((key_ ^ index_) + kGoldenGamma));
+  const double area = area_ - std::log(1.0 - uniform);
   if (area >= shape_total_) return false;
   area_ = area;
   return true;
@@ -30,13 +31,13 @@ std::optional<Arrival> ArrivalSequence::take(std::int64_t due_ns) {
 }
 
 std::optional<Arrival> ArrivalSequence::next() {
-  if (options_.kind == ArrivalKind::even) return take(shape_.due_ns(index_));
+  if (kind_ == ArrivalKind::even) return take(shape_.due_ns(index_));
   if (!step()) return std::nullopt;
   return take(shape_.time_at_area_ns(area_));
 }
 
 std::optional<Arrival> ArrivalSequence::next_owned(const SlotTable& slots, std::uint32_t owner) {
-  if (options_.kind == ArrivalKind::even) {
+  if (kind_ == ArrivalKind::even) {
     for (std::uint32_t passed = 0; passed < slots.size(); ++passed) {
       if (slots.owns_arrival(owner, index_)) return take(shape_.due_ns(index_));
       if (index_ >= shape_count_) return std::nullopt;
@@ -54,7 +55,7 @@ std::optional<Arrival> ArrivalSequence::next_owned(const SlotTable& slots, std::
 void ArrivalSequence::reshape(RateShape shape) {
   shape_ = std::move(shape);
   shape_count_ = shape_.count();
-  shape_total_ = shape_.area_before(shape_.duration_ns());
+  shape_total_ = static_cast<double>(shape_.area_before(shape_.duration_ns()));
 }
 
 }  // namespace squall

@@ -1,6 +1,7 @@
 #include "stats/merger.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 #include <utility>
 
@@ -9,7 +10,8 @@ namespace {
 
 // A record that claims a longer range was not made by a recorder of ours.
 constexpr std::int64_t kLongestRange = 3'600;
-constexpr std::size_t kBusyWindowsUnfolded = 120;
+// Past it the older half is forgotten: a streak is then said to be at least this long.
+constexpr std::size_t kMostBusyWindows = 3'600;
 
 std::size_t slot_of(std::uint32_t series, RunPhase phase) {
   return 2 * static_cast<std::size_t>(series) + (phase == RunPhase::main ? 1 : 0);
@@ -199,7 +201,8 @@ void Merger::add_window(const WindowRecord& record) {
   for (std::int64_t number = record.from_window; number <= last; ++number) {
     const double spread = samples / static_cast<double>(last - record.from_window + 1);
     if (number * kWindowNs >= options_.warmup_ns) {
-      source.busy[number] = {record.generator.busy, spread};
+      if (record.generator.busy >= options_.busy_limit)
+        source.busy[number] = {record.generator.busy, spread};
       source.state.busy_max = std::max(source.state.busy_max, record.generator.busy);
     }
     MergedWindow* merged = writable(number);
@@ -223,27 +226,26 @@ void Merger::add_window(const WindowRecord& record) {
     }
   }
   newest_window_ = std::max(newest_window_, last);
-  fold_busy(source, kBusyWindowsUnfolded);
+  if (source.busy.size() > kMostBusyWindows) {
+    source.longest = longest_run(source);
+    source.busy.erase(source.busy.begin(), std::next(source.busy.begin(), kMostBusyWindows / 2));
+  }
 }
 
-void Merger::BusyRun::add(double window_busy, double window_samples, double limit) {
-  if (window_busy < limit) {
-    *this = {};
-    return;
+// Windows are kept by number and only while busy, so it does not matter in which order they came.
+Merger::BusyRun Merger::longest_run(const Source& source) {
+  BusyRun longest = source.longest;
+  BusyRun run;
+  std::int64_t next = -1;
+  for (const auto& [window, entry] : source.busy) {
+    if (window != next) run = {};
+    next = window + 1;
+    ++run.length;
+    run.busy += entry.first;
+    run.samples += entry.second;
+    if (run.length > longest.length) longest = run;
   }
-  ++length;
-  busy += window_busy;
-  samples += window_samples;
-}
-
-// Consecutive windows can only be counted in order: the newest ones wait here for stragglers.
-void Merger::fold_busy(Source& source, std::size_t keep) {
-  while (source.busy.size() > keep) {
-    const auto [busy, samples] = source.busy.begin()->second;
-    source.busy.erase(source.busy.begin());
-    source.run.add(busy, samples, options_.busy_limit);
-    if (source.run.length > source.longest.length) source.longest = source.run;
-  }
+  return longest;
 }
 
 void Merger::sum_up(Source& source) {
@@ -256,12 +258,7 @@ void Merger::sum_up(Source& source) {
     for (const SourceSums& sums : source.sums)
       state.balanced = state.balanced && sums.told == sums.added;
   }
-  BusyRun run = source.run;
-  BusyRun longest = source.longest;
-  for (const auto& [window, entry] : source.busy) {
-    run.add(entry.first, entry.second, options_.busy_limit);
-    if (run.length > longest.length) longest = run;
-  }
+  const BusyRun longest = longest_run(source);
   state.busy_streak = longest.length;
   state.streak_busy = longest.length == 0 ? 0 : longest.busy / longest.length;
   state.streak_rate_per_s = longest.length == 0 ? 0 : longest.samples / longest.length;

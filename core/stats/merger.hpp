@@ -53,11 +53,11 @@ class Merger {
     SampleCounts told;          // total as the source says
     SampleCounts added;         // sum of its deltas
   };
+  // Consecutive windows in which a source was busy, with sums over them.
   struct BusyRun {
     std::uint32_t length = 0;
-    double busy = 0;  // sums over the run's windows
+    double busy = 0;
     double samples = 0;
-    void add(double window_busy, double window_samples, double limit);
   };
   struct Source {
     std::uint64_t watermark = 0;  // all sequences up to here are in
@@ -84,7 +84,7 @@ class Merger {
   void add_series(Source& source, const WindowRecord& record);
   void add_window(const WindowRecord& record);
   MergedWindow* writable(std::int64_t window);
-  void fold_busy(Source& source, std::size_t keep);
+  static BusyRun longest_run(const Source& source);
   void sum_up(Source& source);
   void sort_series();
 

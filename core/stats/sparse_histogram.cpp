@@ -80,36 +80,42 @@ std::uint64_t SparseHistogram::count_above(std::uint64_t value_ns) const {
 
 void SparseHistogram::merge(const SparseHistogram& other) {
   if (other.total_ == 0) return;
+  if (total_ == 0) {
+    *this = other;
+    return;
+  }
   total_ += other.total_;
   sum_ns_ += other.sum_ns_;
   min_ns_ = std::min(min_ns_, other.min_ns_);
   max_ns_ = std::max(max_ns_, other.max_ns_);
 
-  // How many buckets are new decides where each goes: one pass from the back, in place.
-  std::size_t fresh = 0;
-  for (std::size_t mine = 0, theirs = 0; theirs < other.index_.size(); ++theirs) {
-    while (mine < index_.size() && index_[mine] < other.index_[theirs]) ++mine;
-    if (mine == index_.size() || index_[mine] != other.index_[theirs]) ++fresh;
+  // Nearly always all buckets of a further window are known: these are added in one pass.
+  std::vector<std::uint32_t> fresh;  // places in `other`
+  std::size_t mine = 0;
+  for (std::uint32_t theirs = 0; theirs < other.index_.size(); ++theirs) {
+    const std::uint32_t bucket = other.index_[theirs];
+    while (mine < index_.size() && index_[mine] < bucket) ++mine;
+    if (mine < index_.size() && index_[mine] == bucket) {
+      count_[mine] += other.count_[theirs];
+    } else {
+      fresh.push_back(theirs);
+    }
   }
-  std::size_t mine = index_.size();
-  std::size_t theirs = other.index_.size();
-  index_.resize(mine + fresh);
-  count_.resize(mine + fresh);
-  for (std::size_t to = index_.size(); theirs > 0;) {
+  // The others are put in between from the back, so that each bucket moves once.
+  mine = index_.size();
+  index_.resize(mine + fresh.size());
+  count_.resize(mine + fresh.size());
+  for (std::size_t to = index_.size(); !fresh.empty();) {
     --to;
-    if (mine > 0 && index_[mine - 1] > other.index_[theirs - 1]) {
+    const std::uint32_t theirs = fresh.back();
+    if (mine > 0 && index_[mine - 1] > other.index_[theirs]) {
       --mine;
       index_[to] = index_[mine];
       count_[to] = count_[mine];
-    } else if (mine > 0 && index_[mine - 1] == other.index_[theirs - 1]) {
-      --mine;
-      --theirs;
-      index_[to] = index_[mine];
-      count_[to] = count_[mine] + other.count_[theirs];
     } else {
-      --theirs;
       index_[to] = other.index_[theirs];
       count_[to] = other.count_[theirs];
+      fresh.pop_back();
     }
   }
 }

@@ -233,9 +233,11 @@ std::vector<ThresholdResult> ThresholdJudge::judge(const Snapshot& snapshot) con
     }
     if (watched.broken) {
       result.broken_at_ns = watched.broken_at_ns;
-      if (result.judged)
-        result.reason += " (over the " + std::to_string(rule.over_ns / kWindowNs) + " s up to " +
-                         std::to_string(watched.broken_at_ns / kWindowNs) + " s)";
+      if (result.judged) {
+        result.reason += " (in the worst " + std::to_string(rule.over_ns / kWindowNs) +
+                         " s; first broken at " + std::to_string(watched.broken_at_ns / kWindowNs) +
+                         " s)";
+      }
     }
   }
   return results;

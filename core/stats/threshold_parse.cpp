@@ -255,6 +255,7 @@ std::optional<ThresholdError> parse_limit(Reader& in, Threshold& rule) {
   if (!number)
     return ThresholdError{"a limit is missing", begin, "a number with its unit, such as 250ms"};
   const std::string digits(in.since(begin));
+  in.skip_space();
   const std::size_t unit_at = in.at();
   const std::string_view unit = in.unit();
   const auto wrong = [&](std::string_view what, std::string hint) {
@@ -313,7 +314,7 @@ std::optional<ThresholdError> parse_limit(Reader& in, Threshold& rule) {
       rule.unit = unit;
       break;
   }
-  rule.limit_text = in.since(begin);
+  rule.limit_text = unit.empty() ? digits : std::string(in.since(begin));
   return std::nullopt;
 }
 

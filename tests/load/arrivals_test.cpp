@@ -76,7 +76,7 @@ TEST(Arrivals, PoissonPassesKolmogorovSmirnovAndDispersion) {
   double count_statistic = 0;
   std::vector<double> ks_values;
   std::vector<double> dispersion_values;
-  for (std::uint64_t seed = 2'000; seed < 3'000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 1'000; ++seed) {
     const auto arrivals = all_of(ArrivalSequence(shape, {ArrivalKind::poisson, seed, 3}));
     std::vector<double> times;
     std::vector<double> stretches(40, 0);

@@ -1,0 +1,293 @@
+#include "stats/verdict.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace squall {
+namespace {
+
+constexpr std::uint64_t kMs = 1'000'000;
+
+// A run in which all is well: 1,000 iterations of one operation each on two shards.
+Snapshot good_run() {
+  Snapshot s;
+  s.measured_ns = 10 * kWindowNs;
+  SeriesTotals& series = s.series.emplace_back();
+  series.key.name = "page";
+  series.counts.ok = 1'000;
+  s.ledger.iterations.planned = s.ledger.iterations.started = s.ledger.iterations.completed = 1'000;
+  s.ledger.samples.begun = s.ledger.samples.ok = 1'000;
+  s.generator.lag.add(100'000, 1'000);
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    SourceState& source = s.sources.emplace_back();
+    source.source = i;
+    source.name = i == 0 ? "shard 0" : "shard 1";
+    source.last_sequence = 10;
+    source.final = true;
+  }
+  return s;
+}
+
+struct Case {
+  const char* name;
+  std::function<void(Snapshot&, RunFacts&, VerdictOptions&, std::vector<ThresholdResult>&)>
+      happened;
+  const char* word;
+  int code;
+  std::vector<std::string> reasons;
+};
+
+ThresholdResult broken() {
+  ThresholdResult r;
+  r.rule = "p99(page) < 250ms";
+  r.reason = "p99(page) was 312 ms, must be < 250ms";
+  return r;
+}
+
+#define HAPPENED                                                   \
+  []([[maybe_unused]] Snapshot & s, [[maybe_unused]] RunFacts & f, \
+     [[maybe_unused]] VerdictOptions & o, [[maybe_unused]] std::vector<ThresholdResult> & t)
+
+TEST(Verdict, WordsCodesAndReasons) {
+  const Case cases[] = {{"all is well", HAPPENED{}, "passed", 0, {}},
+                        {"a threshold broke", HAPPENED{t.push_back(broken());
+}
+, "failed", 99, { "p99(page) was 312 ms, must be < 250ms" }
+}  // namespace
+, {"no samples", HAPPENED{s.series.clear();
+s.ledger.samples = {};
+}  // namespace squall
+, "failed", 99, { "no samples" }
+}
+, {"nothing succeeded", HAPPENED{s.series[0].counts = {0, 1'000};
+s.ledger.samples = {1'000, 0, 1'000, 0};
+}
+, "failed", 99, { "nothing succeeded" }
+}
+, {"late by our fault", HAPPENED{s.generator.lag.add(7 * kMs, 50);
+}
+, "invalid", 112, {
+  "generator lag p99 was 7 ms, limit 5 ms: operations began late through no fault of the target; "
+  "look for other "
+  "load on this machine, or use --shards 3"
+}
+}
+, {"as late as allowed", HAPPENED{s.generator.lag.add(5 * kMs, 50);
+}
+, "passed", 0, {}
+}
+, {"a looser limit of one's own", HAPPENED{s.generator.lag.add(7 * kMs, 50);
+o.valid.lag_ns = 10 * kMs;
+}
+, "passed", 0, {}
+}
+, {"dropped", HAPPENED{s.ledger.iterations = {1'000, 998, 2, 0, 0, 998, 0, 0};
+s.ledger.samples = {998, 998, 0, 0};
+s.series[0].counts.ok = 998;
+}
+, "invalid", 112, {
+  "only 99.8 % of 1000 due iterations began or waited for the target, limit 99.9 % (2 dropped): "
+  "raise max_users, "
+  "or use when_busy: wait"
+}
+}
+, {"one in a thousand dropped", HAPPENED{s.ledger.iterations = {1'000, 999, 1, 0, 0, 999, 0, 0};
+}
+, "passed", 0, {}
+}
+, {"what waits is the target's fault",
+   HAPPENED{s.ledger.iterations = {1'000, 500, 0, 500, 0, 500, 0, 0};
+}
+, "passed", 0, {}
+}
+, {"what was not due yet is nobody's",
+   HAPPENED{s.ledger.iterations = {1'000, 500, 0, 0, 500, 500, 0, 0};
+}
+, "passed", 0, {}
+}
+, {"a busy shard", HAPPENED{s.sources[0].busy_streak = 5;
+s.sources[0].streak_busy = 0.974;
+s.sources[0].streak_rate_per_s = 8'480;
+}
+, "invalid", 112, { "shard 0 was 97 % busy for 5 s: --shards 3, or at most 8,200/s here" }
+}
+, {"busy, but not for long", HAPPENED{s.sources[0].busy_streak = 4;
+s.sources[0].streak_busy = 0.99;
+}
+, "passed", 0, {}
+}
+, {"late and busy name the shard", HAPPENED{s.generator.lag.add(70 * kMs, 50);
+s.sources[1].busy_streak = 9;
+s.sources[1].streak_busy = 1.0;
+s.sources[1].streak_rate_per_s = 500;
+}
+, "invalid", 112, {
+  "generator lag p99 was 70 ms, limit 5 ms: operations began late through no fault of the target; "
+  "shard 1 was busy: "
+  "--shards 3, or at most 475/s here",
+      "shard 1 was 100 % busy for 9 s: --shards 3, or at most 475/s here"
+}
+}
+, {"an open ledger", HAPPENED{s.ledger.samples.begun = 1'001;
+}
+, "invalid", 112, {
+  "the ledger is open: samples: begun 1001, but ok 1000 + failed 0 + cut 0 = 1000 (1 missing)"
+}
+}
+, {"unbalanced", HAPPENED{s.sources[1].balanced = false;
+}
+, "invalid", 112, {
+  "the ledger is open: the totals that shard 1 tells differ from the sum of its records"
+}
+}
+, {"a plugin fault", HAPPENED{f.plugin_faults = {"http completed a call twice"};
+}
+, "invalid", 112, { "plugin fault: http completed a call twice" }
+}
+, {"invalid outranks a threshold", HAPPENED{s.ledger.samples.begun = 999;
+t.push_back(broken());
+}
+, "invalid", 112, {
+  "the ledger is open: samples: begun 999, but ok 1000 + failed 0 + cut 0 = 1000 (1 too many)",
+      "p99(page) was 312 ms, must be < 250ms"
+}
+}
+, {"accepted, all else well", HAPPENED{s.generator.lag.add(7 * kMs, 50);
+o.accept_invalid = true;
+o.valid.lag_ns = 1;
+}
+, "invalid", 0, {
+  "generator lag p99 was 7 ms, limit 1e-06 ms: operations began late through no fault of the "
+  "target; look for other "
+  "load on this machine, or use --shards 3"
+}
+}
+, {"accepted, a threshold broke", HAPPENED{f.plugin_faults = {"x"};
+o.accept_invalid = true;
+t.push_back(broken());
+}
+, "invalid", 99, { "plugin fault: x", "p99(page) was 312 ms, must be < 250ms" }
+}
+, {"stopped", HAPPENED{f.ended_by_signal = true;
+}
+, "stopped", 105, { "stopped by a signal or by the user" }
+}
+, {"stopped outranks a threshold", HAPPENED{f.ended_by_signal = true;
+t.push_back(broken());
+}
+, "stopped", 105, { "stopped by a signal or by the user", "p99(page) was 312 ms, must be < 250ms" }
+}
+, {"aborted outranks stopped", HAPPENED{f.ended_by_signal = true;
+f.aborted = true;
+}
+, "aborted", 108, { "the scenario asked to abort", "stopped by a signal or by the user" }
+}
+, {"partial", HAPPENED{f.missing = {"agent a-0007 since 12 s"};
+s.ledger.samples.begun = 2'000;
+}
+, "partial", 114, { "missing: agent a-0007 since 12 s" }
+}
+, {"a record is missing", HAPPENED{s.sources[0].missing = 2;
+}
+, "partial", 114, { "missing: 2 of 10 records of shard 0" }
+}
+, {"the last record is missing", HAPPENED{s.sources[0].final = false;
+}
+, "partial", 114, { "missing: the last record of shard 0" }
+}
+, {"a plugin that cannot be loaded", HAPPENED{f.plugin_not_loaded = "libx.so: no such file";
+f.missing = {"y"};
+}
+, "error", 113, { "libx.so: no such file", "missing: y" }
+}
+, {"an internal error outranks all", HAPPENED{f.internal_error = "shard 1 hung";
+f.plugin_not_loaded = "x";
+f.aborted = true;
+f.plugin_faults = {"p"};
+}
+, "error", 109, {
+  "internal error: shard 1 hung", "x", "plugin fault: p", "the scenario asked to abort"
+}
+}
+, {"an output lost data", HAPPENED{f.output_losses = {"influx: 12 points"};
+}
+, "passed", 0, {}
+}
+, {"an output lost data, strictly", HAPPENED{f.output_losses = {"influx: 12 points"};
+o.strict_outputs = true;
+}
+, "passed", 111, { "output lost data: influx: 12 points" }
+}
+, {"errors do not matter unless asked for", HAPPENED{s.series[0].counts = {999, 1};
+s.ledger.samples = {1'000, 999, 1, 0};
+}
+, "passed", 0, {}
+}
+, {"errors asked for", HAPPENED{s.series[0].counts = {999, 1};
+s.ledger.samples = {1'000, 999, 1, 0};
+o.exit_code_on_error = true;
+}
+, "failed", 1, { "1 operations failed" }
+}
+, {"warnings alone", HAPPENED{f.warnings = {"steal 7 %"};
+}
+, "passed", 0, {}
+}
+, {"warnings, strictly", HAPPENED{f.warnings = {"steal 7 %"};
+o.strict = true;
+}
+, "invalid", 112, { "strict: steal 7 %" }
+}
+,
+}
+;
+for (const Case& c : cases) {
+  Snapshot snapshot = good_run();
+  RunFacts facts;
+  facts.shards = 2;
+  VerdictOptions options;
+  std::vector<ThresholdResult> thresholds;
+  c.happened(snapshot, facts, options, thresholds);
+  const Verdict verdict = judge_run(snapshot, thresholds, 0, facts, options);
+  EXPECT_EQ(verdict_word(verdict.word), c.word) << c.name;
+  EXPECT_EQ(verdict.exit_code, c.code) << c.name;
+  EXPECT_EQ(verdict.reasons, c.reasons) << c.name;
+  EXPECT_EQ(verdict.validity.size(), 5u) << c.name;
+}
+}
+
+TEST(Verdict, LagMayBeATenthOfTheSmallestP99ThatIsJudged) {
+  Snapshot snapshot = good_run();
+  snapshot.generator.lag.add(20 * kMs, 50);
+  EXPECT_EQ(judge_run(snapshot, {}, 250e6, {}, {}).word, VerdictWord::passed);
+  EXPECT_EQ(judge_run(snapshot, {}, 150e6, {}, {}).word, VerdictWord::invalid);
+  EXPECT_EQ(judge_run(snapshot, {}, 150e6, {}, {}).validity[0].limit, "<= 15 ms");
+}
+
+TEST(Verdict, EachLimitStandsBesideItsValue) {
+  const Verdict verdict = judge_run(good_run(), {}, 0, {}, {});
+  std::string all;
+  for (const ValidityCheck& check : verdict.validity)
+    all += check.name + ": " + check.value + " (" + check.limit + ")\n";
+  EXPECT_EQ(all,
+            "generator lag p99: 0.1 ms (<= 5 ms)\n"
+            "begun or waiting: 100 % (>= 99.9 %)\n"
+            "windows in a row with a shard busy >= 95 %: 0 (< 5)\n"
+            "open equations of the ledger: 0 (0)\n"
+            "plugin faults: 0 (0)\n");
+}
+
+TEST(ExitCodes, TheStrongestOfSeveralWins) {
+  const std::vector<int> order{109, 113, 114, 112, 108, 105, 99, 111, 1};
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    EXPECT_EQ(strongest_exit_code({order.rbegin(), order.rend() - static_cast<std::ptrdiff_t>(i)}),
+              order[i]);
+  }
+  EXPECT_EQ(strongest_exit_code({}), 0);
+  EXPECT_EQ(strongest_exit_code({0, 0}), 0);
+  EXPECT_EQ(strongest_exit_code({104}), 104);
+}
+
+}  // namespace
+}  // namespace squall
