@@ -18,6 +18,7 @@ namespace {
 constexpr uint64_t kMillisecond = 1'000'000;
 constexpr size_t kBufferBytes = 64 << 10;  // a pipe holds as much
 constexpr int kReadsPerTurn = 16;          // a job that floods its output must not hold the shard
+constexpr int kLastReads = 32;             // 2 MiB: no pipe of an ordinary user holds more than one
 constexpr uint64_t kFirstPauseNs = kMillisecond / 4, kLongestPauseNs = 20 * kMillisecond;
 constexpr uint64_t kSettleLimitNs =
     1000 * kMillisecond;  // what SIGKILL cannot end in this time hangs
@@ -299,7 +300,7 @@ bool Run::kill_marked_children() {
 }
 
 void Run::finish() {
-  read_output(2);  // what was in the pipe when the last writer died, at most one pipe full
+  read_output(kLastReads);  // what was in the pipe when the last writer died
   close_descriptors();
   timer_.disarm();
   state_ = State::kDone;
