@@ -7,7 +7,8 @@ namespace squall::city {
 namespace {
 
 TEST(ExactShare, TakesTheFloorOfEveryPrefix) {
-  for (const std::uint32_t per_million : {0u, 1u, 10'000u, 50'000u, 333'333u, 999'999u, 1'000'000u}) {
+  for (const std::uint32_t per_million :
+       {0u, 1u, 10'000u, 50'000u, 333'333u, 999'999u, 1'000'000u}) {
     ExactShare share;
     share.set(per_million);
     std::uint64_t taken = 0;

@@ -25,6 +25,7 @@ class City:
         self.ready_path = os.path.join(self.directory, "ready.json")
         words = [os.environ["CITY"], "--ready-file", self.ready_path, "--journal", self.journal_path,
                  "--tls-dir", os.path.join(self.directory, "tls"), *options]
+        self.last = None  # what it printed at its end
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         if wait:
             self.wait_ready()
@@ -76,11 +77,11 @@ class City:
 
     def end(self):
         """Asks it to end; returns its exit code and last line."""
-        if self.process.poll() is None:
+        if self.last is None:
             self.process.terminate()
-        rest, _ = self.process.communicate(timeout=DEADLINE_S)
-        shutil.rmtree(self.directory, ignore_errors=True)
-        lines = rest.splitlines()
+            self.last, _ = self.process.communicate(timeout=DEADLINE_S)
+            shutil.rmtree(self.directory, ignore_errors=True)
+        lines = self.last.splitlines()
         return self.process.returncode, json.loads(lines[-1]) if lines else None
 
 
@@ -90,7 +91,10 @@ class Story(unittest.TestCase):
 
     def setUp(self):
         self.city = City(*self.options)
-        self.addCleanup(self.city.end)
+        self.addCleanup(self.end_city)
+
+    def end_city(self):
+        self.assertEqual(self.city.end()[0], 0)  # a sanitizer's finding would be here
 
 
 def free_port():

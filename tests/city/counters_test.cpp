@@ -15,8 +15,12 @@ TEST(ClassOfPayload, IsACapitalAndADigit) {
     const char* name;
     std::string_view payload, expected;
   } const cases[] = {
-      {"tag and a space", "T2 \x01\x02", "T2"}, {"tag and binary", "V1\xff", "V1"}, {"tag alone", "M1", "M1"},
-      {"small letter", "t2 ", "udp"},           {"no digit", "TT2", "udp"},          {"one byte", "T", "udp"},
+      {"tag and a space", "T2 \x01\x02", "T2"},
+      {"tag and binary", "V1\xff", "V1"},
+      {"tag alone", "M1", "M1"},
+      {"small letter", "t2 ", "udp"},
+      {"no digit", "TT2", "udp"},
+      {"one byte", "T", "udp"},
       {"empty", "", "udp"},
   };
   for (const auto& c : cases) EXPECT_EQ(class_of_payload(c.payload, "udp"), c.expected) << c.name;

@@ -12,7 +12,8 @@ TEST(Filler, ByteIIsTheIthLetterAcrossBlocks) {
   const std::uint64_t size = Filler::kBlockSize + 1000;
   while (whole.size() < size) whole += filler.piece(whole.size(), size - whole.size());
   ASSERT_EQ(whole.size(), size);
-  for (std::size_t i = 0; i < whole.size(); ++i) ASSERT_EQ(whole[i], static_cast<char>('a' + i % 26)) << i;
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    ASSERT_EQ(whole[i], static_cast<char>('a' + i % 26)) << i;
 }
 
 TEST(GzipFiller, HasTheFrameOfAGzipFile) {
@@ -23,7 +24,8 @@ TEST(GzipFiller, HasTheFrameOfAGzipFile) {
     ASSERT_GE(body.size(), 18u);
     EXPECT_EQ(body.substr(0, 3), "\x1f\x8b\x08");
     std::uint64_t stated = 0;
-    for (int i = 0; i < 4; ++i) stated |= std::uint64_t{static_cast<unsigned char>(body[body.size() - 4 + i])} << 8 * i;
+    for (int i = 0; i < 4; ++i)
+      stated |= std::uint64_t{static_cast<unsigned char>(body[body.size() - 4 + i])} << 8 * i;
     EXPECT_EQ(stated, size);
   }
 }

@@ -49,7 +49,8 @@ TEST(HttpRequest, RefusesAHeaderPastTheLimit) {
   RequestHead head;
   Kept body;
   HttpRequest request(head, body);
-  const std::string wire = "GET / HTTP/1.1\r\nX-Long: " + std::string(2 * HttpRequest::kMaxHeaderSize, 'x');
+  const std::string wire =
+      "GET / HTTP/1.1\r\nX-Long: " + std::string(2 * HttpRequest::kMaxHeaderSize, 'x');
   boost::beast::error_code error;
   request.put(boost::asio::buffer(wire), error);
   EXPECT_EQ(error, http::error::header_limit);
@@ -69,7 +70,8 @@ TEST(UrlDecode, LeavesBrokenEscapes) {
 
 TEST(ToNumber, IsAllDigitsOrNothing) {
   EXPECT_EQ(to_number("18446744073709551615"), 18446744073709551615ull);
-  for (const auto* text : {"", "-1", "1x", " 1", "18446744073709551616"}) EXPECT_EQ(to_number(text), std::nullopt) << text;
+  for (const auto* text : {"", "-1", "1x", " 1", "18446744073709551616"})
+    EXPECT_EQ(to_number(text), std::nullopt) << text;
 }
 
 TEST(FindWay, ClassComesFromHeaderThenQueryThenPath) {

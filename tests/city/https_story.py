@@ -13,13 +13,16 @@ def trusting(city):
     return ssl.create_default_context(cafile=city.ca)
 
 
-def connect(city, context):
-    return http.client.HTTPSConnection("127.0.0.1", city.https, timeout=DEADLINE_S, context=context)
+class TlsStory(Story):
+    def connect(self, context):
+        connection = http.client.HTTPSConnection("127.0.0.1", self.city.https, timeout=DEADLINE_S, context=context)
+        self.addCleanup(connection.close)
+        return connection
 
 
-class HttpsStory(Story):
+class HttpsStory(TlsStory):
     def test_bodies_both_ways(self):
-        connection = connect(self.city, trusting(self.city))
+        connection = self.connect(trusting(self.city))
         body = os.urandom(300_000)
         connection.request("PUT", "/upload/x?checksum=1", body)
         self.assertEqual(json.loads(connection.getresponse().read()), {"bytes": len(body), "xxh64": xxh64(body)})
@@ -36,7 +39,7 @@ class HttpsStory(Story):
 
     def test_a_client_that_does_not_trust_it_is_counted(self):
         with self.assertRaises(ssl.SSLError):
-            connect(self.city, ssl.create_default_context()).request("GET", "/")
+            self.connect(ssl.create_default_context()).request("GET", "/")
         counts = self.city.counters_when(lambda c: c["https"]["tls_failures"] == 1)["https"]
         self.assertEqual((counts["tls_failures"], counts["requests"]), (1, 0))
 
@@ -47,17 +50,17 @@ class HttpsStory(Story):
             self.assertEqual(connection.selected_alpn_protocol(), "http/1.1")
 
 
-class ClientCertificateStory(Story):
+class ClientCertificateStory(TlsStory):
     options = ("--tls-client-ca", "own")
 
     def test_with_and_without_a_certificate(self):
         context = trusting(self.city)
         with self.assertRaises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
-            connection = connect(self.city, context)
+            connection = self.connect(context)
             connection.request("GET", "/")
             connection.getresponse()
         context.load_cert_chain(self.city.client_cert, self.city.client_key)
-        connection = connect(self.city, context)
+        connection = self.connect(context)
         connection.request("GET", "/")
         self.assertEqual(connection.getresponse().status, 200)
 

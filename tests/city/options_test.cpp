@@ -35,7 +35,8 @@ TEST(Options, EveryPortIsAFreeOneOnLoopbackByDefault) {
 }
 
 TEST(Options, Addresses) {
-  const auto options = parse({"--http", "0.0.0.0:80", "--https=[::1]:443", "--tcp", "7", "--dump", "off"});
+  const auto options =
+      parse({"--http", "0.0.0.0:80", "--https=[::1]:443", "--tcp", "7", "--dump", "off"});
   EXPECT_EQ(options.http->host, "0.0.0.0");
   EXPECT_EQ(options.http->port, 80);
   EXPECT_EQ(options.https->host, "::1");
@@ -44,7 +45,8 @@ TEST(Options, Addresses) {
 }
 
 TEST(Options, MqttOptionsInAnyOrder) {
-  const auto options = parse({"--mqtt-topic", "a/#", "--mqtt-broker", "broker:1884", "--mqtt-qos", "2"});
+  const auto options =
+      parse({"--mqtt-topic", "a/#", "--mqtt-broker", "broker:1884", "--mqtt-qos", "2"});
   ASSERT_TRUE(options.mqtt);
   EXPECT_EQ(options.mqtt->host, "broker");
   EXPECT_EQ(options.mqtt->port, 1884);

@@ -10,7 +10,8 @@ namespace {
 
 std::string make_temporary_directory() {
   std::string path = (std::filesystem::temp_directory_path() / "city-tls-XXXXXX").string();
-  if (!mkdtemp(path.data())) throw std::system_error(errno, std::generic_category(), "cannot make " + path);
+  if (!mkdtemp(path.data()))
+    throw std::system_error(errno, std::generic_category(), "cannot make " + path);
   return path;
 }
 
@@ -22,8 +23,9 @@ Endpoint to_endpoint(const Address& address) {
 TlsIdentity make_identity(const Options& options) {
   std::vector<std::string> names;
   if (options.https && options.https->host != "127.0.0.1") names.push_back(options.https->host);
-  const auto directory =
-      options.tls_directory.empty() ? make_temporary_directory() : std::filesystem::absolute(options.tls_directory).string();
+  const auto directory = options.tls_directory.empty()
+                             ? make_temporary_directory()
+                             : std::filesystem::absolute(options.tls_directory).string();
   return make_tls_identity(directory, names);
 }
 
@@ -36,8 +38,9 @@ Worker& City::add_worker(std::vector<std::unique_ptr<Worker>>& group) {
 City::City(const Options& options)
     : owns_tls_directory_(options.tls_directory.empty()),
       identity_(make_identity(options)),
-      tls_context_(make_tls_context(
-          identity_, options.tls_client_ca == "own" ? identity_.ca.string() : options.tls_client_ca)) {
+      tls_context_(make_tls_context(identity_, options.tls_client_ca == "own"
+                                                   ? identity_.ca.string()
+                                                   : options.tls_client_ca)) {
   using Tcp = asio::ip::tcp::endpoint;
   using Udp = asio::ip::udp::endpoint;
 
@@ -54,7 +57,8 @@ City::City(const Options& options)
   tcp_ = std::make_unique<TcpEcho>(tcp_worker, TcpEcho::Framing::kNewline);
   tcp_prefix_ = std::make_unique<TcpEcho>(tcp_worker, TcpEcho::Framing::kPrefix);
   if (options.tcp) ports_.tcp = tcp_->listen(to_endpoint<Tcp>(*options.tcp));
-  if (options.tcp_prefix) ports_.tcp_prefix = tcp_prefix_->listen(to_endpoint<Tcp>(*options.tcp_prefix));
+  if (options.tcp_prefix)
+    ports_.tcp_prefix = tcp_prefix_->listen(to_endpoint<Tcp>(*options.tcp_prefix));
 
   auto& udp_worker = add_worker(message_workers_);
   udp_ = std::make_unique<UdpPort>(udp_worker, UdpPort::Kind::kSink);

@@ -1,5 +1,5 @@
-// The whole city: its workers, its ports and its counters behind a handful of verbs. The control port
-// and main drive it; neither knows how a port works.
+// The whole city: its workers, its ports and its counters behind a handful of verbs. The control
+// port and main drive it; neither knows how a port works.
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>
@@ -51,8 +51,8 @@ class City {
  private:
   Worker& add_worker(std::vector<std::unique_ptr<Worker>>& group);
 
-  // The order matters: connections live in their worker's loop and refer to the ports' counters, so the
-  // loops go first; the UDP sockets belong to a loop and go before it.
+  // The order matters: connections live in their worker's loop and refer to the ports' counters, so
+  // the loops go first; the UDP sockets belong to a loop and go before it.
   Behaviour behaviour_;
   Ports ports_;
   bool owns_tls_directory_ = false;

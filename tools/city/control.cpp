@@ -20,14 +20,17 @@ using Json = nlohmann::json;
 /// The numbers of a request, taken one by one; what is left over at the end is a mistake.
 class Wishes {
  public:
-  explicit Wishes(std::string_view body) : content_(body.empty() ? Json::object() : Json::parse(body, nullptr, false)) {
+  explicit Wishes(std::string_view body)
+      : content_(body.empty() ? Json::object() : Json::parse(body, nullptr, false)) {
     if (!content_.is_object()) throw std::invalid_argument("the body is not a JSON object");
   }
   double take(const char* name, double otherwise, double max) {
     const auto found = content_.find(name);
     if (found == content_.end()) return otherwise;
-    const bool is_good = found->is_number() && found->get<double>() >= 0 && found->get<double>() <= max;
-    if (!is_good) throw std::invalid_argument(fmt::format("{} needs a number from 0 to {}", name, max));
+    const bool is_good =
+        found->is_number() && found->get<double>() >= 0 && found->get<double>() <= max;
+    if (!is_good)
+      throw std::invalid_argument(fmt::format("{} needs a number from 0 to {}", name, max));
     const double value = *found;
     content_.erase(found);
     return value;
@@ -35,13 +38,15 @@ class Wishes {
   bool take_flag(const char* name, bool otherwise) {
     const auto found = content_.find(name);
     if (found == content_.end()) return otherwise;
-    if (!found->is_boolean()) throw std::invalid_argument(fmt::format("{} needs true or false", name));
+    if (!found->is_boolean())
+      throw std::invalid_argument(fmt::format("{} needs true or false", name));
     const bool value = *found;
     content_.erase(found);
     return value;
   }
   void expect_no_more() const {
-    if (!content_.empty()) throw std::invalid_argument(fmt::format("unknown word '{}'", content_.begin().key()));
+    if (!content_.empty())
+      throw std::invalid_argument(fmt::format("unknown word '{}'", content_.begin().key()));
   }
 
  private:
@@ -51,7 +56,9 @@ class Wishes {
 constexpr double kMaxSeconds = 1e6;
 
 std::int64_t to_ns(double value, double unit) { return std::llround(value * unit); }
-std::uint32_t to_per_million(double rate) { return static_cast<std::uint32_t>(std::lround(rate * 1e6)); }
+std::uint32_t to_per_million(double rate) {
+  return static_cast<std::uint32_t>(std::lround(rate * 1e6));
+}
 
 StallSchedule read_stall(Wishes wishes) {
   StallSchedule stall;
@@ -106,9 +113,11 @@ Task<void> Control::serve(Socket socket) {
     try {
       reply = answer({method.data(), method.size()}, {path.data(), path.size()}, request.body());
     } catch (const std::invalid_argument& mistake) {
-      reply = {400, Json{{"error", mistake.what()}}.dump(-1, ' ', false, Json::error_handler_t::replace)};
+      reply = {400, Json{{"error", mistake.what()}}.dump(-1, ' ', false,
+                                                         Json::error_handler_t::replace)};
     }
-    http::response<http::string_body> response(static_cast<http::status>(reply.status), request.version());
+    http::response<http::string_body> response(static_cast<http::status>(reply.status),
+                                               request.version());
     response.set(http::field::content_type, "application/json");
     response.keep_alive(request.keep_alive());
     response.body() = std::move(reply.body);
@@ -118,8 +127,10 @@ Task<void> Control::serve(Socket socket) {
   }
 }
 
-Control::Reply Control::answer(std::string_view method, std::string_view path, std::string_view body) {
-  if (method == "GET" && path == "/counters") return {200, to_json(city_.counters(), monotonic_ns())};
+Control::Reply Control::answer(std::string_view method, std::string_view path,
+                               std::string_view body) {
+  if (method == "GET" && path == "/counters")
+    return {200, to_json(city_.counters(), monotonic_ns())};
   if (method == "GET" && path == "/behaviour") return {200, describe(city_.behaviour())};
   if (method != "POST") return {404, R"({"error":"no such path; see city --help"})"};
 

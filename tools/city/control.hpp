@@ -1,5 +1,6 @@
-// The control port: counters, reset and misbehaviour over a small JSON API on a port of its own, so that
-// asking never shows up in what is asked for. Runs on the main thread; waits for the workers' answers.
+// The control port: counters, reset and misbehaviour over a small JSON API on a port of its own, so
+// that asking never shows up in what is asked for. Runs on the main thread; waits for the workers'
+// answers.
 #pragma once
 
 #include <cstdint>

@@ -50,7 +50,8 @@ DumpCounters& DumpCounters::operator+=(const DumpCounters& other) {
   reset += other.reset;
   bytes += other.bytes;
   has_checksums |= other.has_checksums;
-  const auto room = std::min(other.streams.size(), kMaxStreams - std::min(kMaxStreams, streams.size()));
+  const auto room =
+      std::min(other.streams.size(), kMaxStreams - std::min(kMaxStreams, streams.size()));
   streams.insert(streams.end(), other.streams.begin(), other.streams.begin() + room);
   streams_left_off += other.streams_left_off + (other.streams.size() - room);
   return *this;
@@ -58,7 +59,8 @@ DumpCounters& DumpCounters::operator+=(const DumpCounters& other) {
 
 std::string_view class_of_payload(std::string_view payload, std::string_view otherwise) {
   if (payload.size() < 2) return otherwise;
-  const bool is_tagged = payload[0] >= 'A' && payload[0] <= 'Z' && payload[1] >= '0' && payload[1] <= '9';
+  const bool is_tagged =
+      payload[0] >= 'A' && payload[0] <= 'Z' && payload[1] >= '0' && payload[1] <= '9';
   return is_tagged ? payload.substr(0, 2) : otherwise;
 }
 

@@ -1,5 +1,5 @@
-// What the city has seen, as plain numbers. Each worker counts in an object of its own that only its
-// thread touches; the control port adds copies up. The JSON shape is in counters_json.hpp.
+// What the city has seen, as plain numbers. Each worker counts in an object of its own that only
+// its thread touches; the control port adds copies up. The JSON shape is in counters_json.hpp.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ struct HttpTally {
   HttpTally& operator+=(const HttpTally& other);
 };
 
-/// Entries by traffic class. Bounded: a client that invents names fills "__other__", not the memory.
+/// Entries by traffic class. Bounded: a client that invents names fills "__other__", not the
+/// memory.
 template <class Entry>
 class ByClass {
  public:
@@ -48,7 +49,9 @@ class ByClass {
  private:
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
   };
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
 };
@@ -57,10 +60,10 @@ class ByClass {
 struct HttpCounters {
   std::uint64_t connections = 0;
   std::int64_t open = 0;
-  std::uint64_t requests = 0;       // received whole
-  std::uint64_t cut_requests = 0;   // begun, but the connection ended before their last byte
-  std::uint64_t cut_answers = 0;    // the connection ended before the answer was handed to the kernel
-  std::uint64_t bad_requests = 0;   // not HTTP; answered 400 and closed, in none of the other counts
+  std::uint64_t requests = 0;      // received whole
+  std::uint64_t cut_requests = 0;  // begun, but the connection ended before their last byte
+  std::uint64_t cut_answers = 0;  // the connection ended before the answer was handed to the kernel
+  std::uint64_t bad_requests = 0;  // not HTTP; answered 400 and closed, in none of the other counts
   std::uint64_t tls_failures = 0;
   std::uint64_t accept_failures = 0;
   std::uint64_t injected_errors = 0;
@@ -113,7 +116,8 @@ struct UdpCounters {
   std::uint64_t datagrams = 0;
   std::uint64_t bytes = 0;
   std::uint64_t answered = 0;
-  std::uint64_t dropped = 0;  // by the kernel, since the port was opened or reset: its buffer was full
+  std::uint64_t dropped =
+      0;  // by the kernel, since the port was opened or reset: its buffer was full
   std::uint64_t receive_buffer_bytes = 0;
   ByClass<Tally> by_class;
 };
@@ -137,7 +141,8 @@ struct Counters {
   MqttCounters mqtt;
 };
 
-/// The traffic class of a raw message: its first two bytes when they are a capital letter and a digit
+/// The traffic class of a raw message: its first two bytes when they are a capital letter and a
+/// digit
 /// ("T2", "V1"), else `otherwise`.
 std::string_view class_of_payload(std::string_view payload, std::string_view otherwise);
 

@@ -12,7 +12,10 @@ using Json = nlohmann::ordered_json;
 Json render(const Tally& t) { return {{"count", t.count}, {"bytes", t.bytes}}; }
 
 Json render(const HttpTally& t) {
-  return {{"count", t.count}, {"bytes", t.bytes}, {"failed", t.failed}, {"response_bytes", t.response_bytes}};
+  return {{"count", t.count},
+          {"bytes", t.bytes},
+          {"failed", t.failed},
+          {"response_bytes", t.response_bytes}};
 }
 
 template <class Entry>
@@ -88,14 +91,10 @@ Json render(const UdpCounters& c) {
 }
 
 Json render(const MqttCounters& c) {
-  return {{"enabled", c.is_enabled},
-          {"subscribed", c.is_subscribed},
-          {"connects", c.connects},
-          {"messages", c.messages},
-          {"bytes", c.bytes},
-          {"retained", c.retained},
-          {"by_qos", c.by_qos},
-          {"by_class", render(c.by_class)}};
+  return {{"enabled", c.is_enabled}, {"subscribed", c.is_subscribed},
+          {"connects", c.connects},  {"messages", c.messages},
+          {"bytes", c.bytes},        {"retained", c.retained},
+          {"by_qos", c.by_qos},      {"by_class", render(c.by_class)}};
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
-// The counters as JSON: what GET /counters answers and what the last line on stdout holds. Its shape:
+// The counters as JSON: what GET /counters answers and what the last line on stdout holds. Its
+// shape:
 //
 // {"clock_ns": CLOCK_MONOTONIC of the reading,
-//  "http": {"connections":0, "open":0, "requests":0, "cut_requests":0, "cut_answers":0, "bad_requests":0,
+//  "http": {"connections":0, "open":0, "requests":0, "cut_requests":0, "cut_answers":0,
+//  "bad_requests":0,
 //           "tls_failures":0, "accept_failures":0, "injected_errors":0,
 //           "request_bytes":0, "request_body_bytes":0, "cut_request_bytes":0,
 //           "response_bytes":0, "response_body_bytes":0,
@@ -17,10 +19,12 @@
 //  "udp": {"datagrams":0, "bytes":0, "answered":0, "dropped":0, "receive_buffer_bytes":0,
 //          "by_class": {"T2": {"count":0, "bytes":0}}},
 //  "udp_echo": as udp,
-//  "mqtt": {"enabled":false, "subscribed":false, "connects":0, "messages":0, "bytes":0, "retained":0,
+//  "mqtt": {"enabled":false, "subscribed":false, "connects":0, "messages":0, "bytes":0,
+//  "retained":0,
 //           "by_qos": [0,0,0], "by_class": {"M2": {"count":0, "bytes":0}}}}
 //
-// All numbers are since the start or the last reset, but "open", which is now. "xxh64" is there with
+// All numbers are since the start or the last reset, but "open", which is now. "xxh64" is there
+// with
 // --dump-checksum only. In http "bytes" of a class are the request bodies.
 #pragma once
 

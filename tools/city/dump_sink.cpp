@@ -33,13 +33,14 @@ unsigned short DumpSink::listen(const asio::ip::tcp::endpoint& address) {
   auto& first = *desks_.front();
   auto acceptor = city::listen(first.worker, address);
   const auto port = acceptor.local_endpoint().port();
-  asio::co_spawn(
-      first.worker.executor(),
-      accept_all(
-          std::move(acceptor), first.counters.accept_failures,
-          [this]() -> Worker& { return desks_[turn_++ % desks_.size()]->worker; },
-          [this](Worker& worker, Socket socket) { return serve(desk_of(worker), std::move(socket)); }),
-      asio::detached);
+  asio::co_spawn(first.worker.executor(),
+                 accept_all(
+                     std::move(acceptor), first.counters.accept_failures,
+                     [this]() -> Worker& { return desks_[turn_++ % desks_.size()]->worker; },
+                     [this](Worker& worker, Socket socket) {
+                       return serve(desk_of(worker), std::move(socket));
+                     }),
+                 asio::detached);
   return port;
 }
 
@@ -53,10 +54,13 @@ Task<void> DumpSink::serve(Desk& desk, Socket socket) {
   std::optional<StreamHash> hash;
   if (has_checksums_) hash.emplace();
   for (;;) {
-    // While frozen the sink does not read: the kernel's buffers fill and the sender sees a closed window.
+    // While frozen the sink does not read: the kernel's buffers fill and the sender sees a closed
+    // window.
     if (desk.worker.behaviour.stall.is_set()) co_await desk.worker.wait_for_thaw();
-    const auto target = has_checksums_ ? asio::buffer(buffer.get(), kReadSize) : desk.worker.drain_window();
-    const auto [error, size] = co_await socket.async_receive(target, has_checksums_ ? 0 : MSG_TRUNC, kAwait);
+    const auto target =
+        has_checksums_ ? asio::buffer(buffer.get(), kReadSize) : desk.worker.drain_window();
+    const auto [error, size] =
+        co_await socket.async_receive(target, has_checksums_ ? 0 : MSG_TRUNC, kAwait);
     stream.bytes += size;
     counters.bytes += size;
     if (hash) hash->add({buffer.get(), size});

@@ -1,6 +1,6 @@
 // The bulk port: takes bytes as fast as they come and throws them away. There is no header and no
-// answer; when the peer ends its stream the city closes too, which tells it that all bytes were read.
-// Without checksums the kernel drops the bytes (MSG_TRUNC) and the city never copies them.
+// answer; when the peer ends its stream the city closes too, which tells it that all bytes were
+// read. Without checksums the kernel drops the bytes (MSG_TRUNC) and the city never copies them.
 #pragma once
 
 #include <memory>

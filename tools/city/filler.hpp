@@ -1,5 +1,6 @@
-// The bodies that the city makes up: byte i is 'a' + i mod 26 for every size, so that a client can check
-// any of them without asking. One block of about 1 MiB serves all; nothing is made per request.
+// The bodies that the city makes up: byte i is 'a' + i mod 26 for every size, so that a client can
+// check any of them without asking. One block of about 1 MiB serves all; nothing is made per
+// request.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ class Filler {
   static constexpr std::size_t kBlockSize = 26 * 40'330;  // whole alphabets, so that blocks join
 
   Filler();
-  /// The bytes [offset, offset + size) of a body, at most one block, and never past the block's end.
+  /// The bytes [offset, offset + size) of a body, at most one block, and never past the block's
+  /// end.
   std::string_view piece(std::uint64_t offset, std::uint64_t size) const;
 
  private:

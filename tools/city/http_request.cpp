@@ -25,8 +25,8 @@ std::string_view RequestHead::query() const {
 }
 
 void RequestHead::clear() {
-  for (auto* text : {&method_text, &target, &class_field, &seq_field, &authorization, &cookie, &content_type,
-                     &expect, &checksum_field}) {
+  for (auto* text : {&method_text, &target, &class_field, &seq_field, &authorization, &cookie,
+                     &content_type, &expect, &checksum_field}) {
     text->clear();
   }
 }
@@ -37,7 +37,8 @@ HttpRequest::HttpRequest(RequestHead& head, BodySink& body) : head_(head), body_
   body_limit(boost::none);  // uploads have no limit; bodies that are kept have one of their own
 }
 
-void HttpRequest::on_request_impl(http::verb method, View method_text, View target, int version, Error&) {
+void HttpRequest::on_request_impl(http::verb method, View method_text, View target, int version,
+                                  Error&) {
   head_.method = method;
   head_.version = version;
   head_.method_text.assign(method_text.data(), method_text.size());
@@ -47,16 +48,25 @@ void HttpRequest::on_request_impl(http::verb method, View method_text, View targ
 void HttpRequest::on_field_impl(http::field name, View name_text, View value, Error&) {
   std::string* kept = nullptr;
   switch (name) {
-    case http::field::authorization: kept = &head_.authorization; break;
-    case http::field::cookie: kept = &head_.cookie; break;
-    case http::field::content_type: kept = &head_.content_type; break;
-    case http::field::expect: kept = &head_.expect; break;
+    case http::field::authorization:
+      kept = &head_.authorization;
+      break;
+    case http::field::cookie:
+      kept = &head_.cookie;
+      break;
+    case http::field::content_type:
+      kept = &head_.content_type;
+      break;
+    case http::field::expect:
+      kept = &head_.expect;
+      break;
     case http::field::unknown:
       if (boost::beast::iequals(name_text, "X-Class")) kept = &head_.class_field;
       if (boost::beast::iequals(name_text, "X-Seq")) kept = &head_.seq_field;
       if (boost::beast::iequals(name_text, "X-Checksum")) kept = &head_.checksum_field;
       break;
-    default: break;
+    default:
+      break;
   }
   if (kept) kept->assign(value.data(), value.size());
 }
@@ -85,7 +95,8 @@ std::string_view query_value(std::string_view query, std::string_view name) {
 std::string url_decode(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+        hex_digit(text[i + 2]) >= 0) {
       out.push_back(static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2])));
       i += 2;
     } else {

@@ -1,5 +1,5 @@
-// Reads one HTTP/1.1 request from bytes: Beast's parser with callbacks that keep only the few header
-// fields the city looks at, in strings that are reused from request to request. No I/O.
+// Reads one HTTP/1.1 request from bytes: Beast's parser with callbacks that keep only the few
+// header fields the city looks at, in strings that are reused from request to request. No I/O.
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>

@@ -15,9 +15,11 @@ using Json = nlohmann::json;
 using namespace std::string_view_literals;
 
 constexpr std::string_view kPage =
-    "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>City</title></head>\n"
+    "<!doctype html>\n<html lang=\"en\">\n<head><meta "
+    "charset=\"utf-8\"><title>City</title></head>\n"
     "<body>\n<h1>City</h1>\n<p>Lamps, meters, buses and their numbers.</p>\n"
-    "<ul><li><a href=\"/page/lamps\">Lamps</a></li><li><a href=\"/page/parking\">Parking</a></li></ul>\n"
+    "<ul><li><a href=\"/page/lamps\">Lamps</a></li><li><a "
+    "href=\"/page/parking\">Parking</a></li></ul>\n"
     "</body>\n</html>\n"sv;
 
 constexpr std::string_view kHtml = "text/html; charset=utf-8"sv;
@@ -28,7 +30,8 @@ const std::string& api_text() {
   static const std::string text = [] {
     Json stops = Json::array();
     for (int i = 0; i < 30; ++i) {
-      stops.push_back({{"id", fmt::format("stop-{:04d}", i)}, {"line", i % 9 + 1}, {"due_s", 60 * i}});
+      stops.push_back(
+          {{"id", fmt::format("stop-{:04d}", i)}, {"line", i % 9 + 1}, {"due_s", 60 * i}});
     }
     Json all = {{"stops", stops}, {"note", ""}};
     all["note"] = std::string(4000 - all.dump().size(), 'x');
@@ -58,8 +61,10 @@ std::optional<std::uint64_t> number_or_refuse(Visit& visit, Answer& answer, std:
 
 std::optional<std::int64_t> milliseconds_or_refuse(Visit& visit, Answer& answer) {
   double ms = -1;
-  const auto [end, error] = std::from_chars(visit.rest.data(), visit.rest.data() + visit.rest.size(), ms);
-  if (error == std::errc{} && end == visit.rest.data() + visit.rest.size() && ms >= 0 && ms <= 3.6e6) {
+  const auto [end, error] =
+      std::from_chars(visit.rest.data(), visit.rest.data() + visit.rest.size(), ms);
+  if (error == std::errc{} && end == visit.rest.data() + visit.rest.size() && ms >= 0 &&
+      ms <= 3.6e6) {
     return static_cast<std::int64_t>(ms * 1e6);
   }
   refuse(answer, 400, "the path needs milliseconds from 0 to 3600000");
@@ -113,7 +118,8 @@ void slow_body(Visit& visit, Answer& answer) {
 
 void status(Visit& visit, Answer& answer) {
   const auto code = to_number(visit.rest);
-  if (!code || *code < 200 || *code > 599) return refuse(answer, 400, "the path needs a status from 200 to 599");
+  if (!code || *code < 200 || *code > 599)
+    return refuse(answer, 400, "the path needs a status from 200 to 599");
   answer.status = static_cast<unsigned>(*code);
   answer.own_text = fmt::format("status {}\n", *code);
 }
@@ -121,7 +127,8 @@ void status(Visit& visit, Answer& answer) {
 void error_every(Visit& visit, Answer& answer) {
   const auto every = to_number(visit.rest);
   if (!every || *every < 1 || *every > HttpShared::kMaxErrorEvery) {
-    return refuse(answer, 400, fmt::format("the path needs a number from 1 to {}", HttpShared::kMaxErrorEvery));
+    return refuse(answer, 400,
+                  fmt::format("the path needs a number from 1 to {}", HttpShared::kMaxErrorEvery));
   }
   const auto seen = ++visit.shared.error_every[*every];
   if (seen % *every == 0) return refuse(answer, 500, "this one fails");
@@ -142,7 +149,8 @@ void redirect(Visit& visit, Answer& answer) {
 void redirect_to(Visit& visit, Answer& answer) {
   const auto url = url_decode(query_value(visit.head.query(), "url"));
   const auto code = to_number(query_value(visit.head.query(), "status")).value_or(302);
-  const bool is_printable = std::all_of(url.begin(), url.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  const bool is_printable =
+      std::all_of(url.begin(), url.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   if (url.empty() || !is_printable || code < 300 || code > 399) {
     return refuse(answer, 400, "the query needs url=, and status= from 300 to 399 if given");
   }
@@ -158,9 +166,9 @@ void echo(Visit& visit, Answer& answer) {
 
 void upload(Visit& visit, Answer& answer) {
   answer.content_type = kJson;
-  answer.own_text = visit.has_checksum
-                        ? fmt::format(R"({{"bytes":{},"xxh64":"{:016x}"}})", visit.body_bytes, visit.body_xxh64)
-                        : fmt::format(R"({{"bytes":{}}})", visit.body_bytes);
+  answer.own_text = visit.has_checksum ? fmt::format(R"({{"bytes":{},"xxh64":"{:016x}"}})",
+                                                     visit.body_bytes, visit.body_xxh64)
+                                       : fmt::format(R"({{"bytes":{}}})", visit.body_bytes);
 }
 
 void snapshots(Visit& visit, Answer& answer) {
@@ -181,7 +189,9 @@ void login(Visit& visit, Answer& answer) {
     const auto form = Json::parse(visit.body, nullptr, false);
     if (!form.is_object()) return refuse(answer, 400, "the body is not a JSON object");
     user = form.contains("user") && form["user"].is_string() ? form["user"].get<std::string>() : "";
-    password = form.contains("password") && form["password"].is_string() ? form["password"].get<std::string>() : "";
+    password = form.contains("password") && form["password"].is_string()
+                   ? form["password"].get<std::string>()
+                   : "";
   } else {
     user = url_decode(query_value(visit.body, "user"));
     password = url_decode(query_value(visit.body, "password"));
@@ -194,7 +204,8 @@ void login(Visit& visit, Answer& answer) {
 }
 
 void logout(Visit& visit, Answer& answer) {
-  if (!visit.shared.logins.log_out(token_of(visit.head))) return refuse(answer, 401, "not logged in");
+  if (!visit.shared.logins.log_out(token_of(visit.head)))
+    return refuse(answer, 401, "not logged in");
   ++visit.happened.logouts;
   answer.fields = "Set-Cookie: session=; Path=/; Max-Age=0\r\n";
   reply_json(answer, 200, {{"logged_out", true}});
@@ -215,7 +226,8 @@ void basic(Visit& visit, Answer& answer) {
   answer.fields = "WWW-Authenticate: Basic realm=\"city\"\r\n";
 }
 
-/// How many objects a JSON body holds: an array's length, 1 for an object. Nothing when it is neither.
+/// How many objects a JSON body holds: an array's length, 1 for an object. Nothing when it is
+/// neither.
 std::optional<std::uint64_t> count_objects(Visit& visit, Answer& answer) {
   const auto content = Json::parse(visit.body, nullptr, false);
   if (content.is_array()) return content.size();
@@ -256,7 +268,9 @@ void memory(Visit&, Answer& answer) {
   std::ifstream statm("/proc/self/statm");
   std::uint64_t pages_all = 0, pages_resident = 0;
   statm >> pages_all >> pages_resident;
-  reply_json(answer, 200, {{"mem_mb", pages_resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 1e6}});
+  reply_json(
+      answer, 200,
+      {{"mem_mb", pages_resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 1e6}});
 }
 
 void unknown(Visit&, Answer& answer) { refuse(answer, 404, "the city has no such path"); }
@@ -292,7 +306,8 @@ constexpr Route kUnknown = {"?", kPasses, Route::kAny, unknown};
 
 bool is_class(std::string_view segment) {
   return (segment.size() == 2 || segment.size() == 3) && segment[0] >= 'A' && segment[0] <= 'Z' &&
-         std::all_of(segment.begin() + 1, segment.end(), [](char c) { return c >= '0' && c <= '9'; });
+         std::all_of(segment.begin() + 1, segment.end(),
+                     [](char c) { return c >= '0' && c <= '9'; });
 }
 
 /// Takes the first segment off a path that begins with a slash.
@@ -321,12 +336,15 @@ void Answer::clear() {
 unsigned method_bit(http::verb method) {
   switch (method) {
     case http::verb::get:
-    case http::verb::head: return Route::kRead;
+    case http::verb::head:
+      return Route::kRead;
     case http::verb::post:
     case http::verb::put:
     case http::verb::patch:
-    case http::verb::delete_: return Route::kWrite;
-    default: return Route::kOther;
+    case http::verb::delete_:
+      return Route::kWrite;
+    default:
+      return Route::kOther;
   }
 }
 

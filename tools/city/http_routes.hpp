@@ -1,5 +1,5 @@
-// What the city answers to which path: pure functions from a whole request to an Answer. They decide;
-// http_session.cpp waits, writes and counts. The list of paths is in README.md.
+// What the city answers to which path: pure functions from a whole request to an Answer. They
+// decide; http_session.cpp waits, writes and counts. The list of paths is in README.md.
 #pragma once
 
 #include <array>
@@ -15,12 +15,17 @@
 namespace squall::city {
 
 struct Answer {
-  enum class Body { kText, kFiller, kChunked, kHalves };  // kHalves: the second half after half_pause_ns
+  enum class Body {
+    kText,
+    kFiller,
+    kChunked,
+    kHalves
+  };  // kHalves: the second half after half_pause_ns
   unsigned status = 200;
   std::string_view content_type = "text/plain";
-  std::string fields;          // further header lines, each with its CRLF
-  std::string_view text;       // lives as long as the program or the request
-  std::string own_text;        // used when `text` is empty
+  std::string fields;     // further header lines, each with its CRLF
+  std::string_view text;  // lives as long as the program or the request
+  std::string own_text;   // used when `text` is empty
   Body body = Body::kText;
   std::uint64_t filler_size = 0;
   std::uint64_t chunk_size = 16 << 10;
@@ -49,9 +54,9 @@ struct Happened {
 /// All that a route may look at and use.
 struct Visit {
   const RequestHead& head;
-  std::string_view rest;         // the path behind the route's name, without its slash
-  std::string_view class_prefix; // "/T1" when the path began with a class, else empty
-  std::string_view body;         // when the route keeps bodies
+  std::string_view rest;          // the path behind the route's name, without its slash
+  std::string_view class_prefix;  // "/T1" when the path began with a class, else empty
+  std::string_view body;          // when the route keeps bodies
   std::uint64_t body_bytes = 0;
   std::uint64_t body_xxh64 = 0;  // when the client asked for a checksum
   bool has_checksum = false;
@@ -63,7 +68,7 @@ struct Visit {
 struct Route {
   std::string_view name;  // the path's first segment
   bool keeps_body;
-  unsigned methods;       // a set of the bits below
+  unsigned methods;  // a set of the bits below
   void (*answer)(Visit& visit, Answer& answer);
 
   static constexpr unsigned kRead = 1;   // GET, HEAD

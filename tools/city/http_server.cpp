@@ -28,8 +28,11 @@ unsigned short HttpServer::listen_plain(const asio::ip::tcp::endpoint& address) 
   const auto port = acceptor.local_endpoint().port();
   asio::co_spawn(first.worker.executor(),
                  accept_all(
-                     std::move(acceptor), first.plain.accept_failures, [this]() -> Worker& { return next_worker(); },
-                     [this](Worker& worker, Socket socket) { return serve_http(desk_of(worker), std::move(socket)); }),
+                     std::move(acceptor), first.plain.accept_failures,
+                     [this]() -> Worker& { return next_worker(); },
+                     [this](Worker& worker, Socket socket) {
+                       return serve_http(desk_of(worker), std::move(socket));
+                     }),
                  asio::detached);
   return port;
 }
@@ -40,7 +43,8 @@ unsigned short HttpServer::listen_tls(const asio::ip::tcp::endpoint& address) {
   const auto port = acceptor.local_endpoint().port();
   asio::co_spawn(first.worker.executor(),
                  accept_all(
-                     std::move(acceptor), first.tls.accept_failures, [this]() -> Worker& { return next_worker(); },
+                     std::move(acceptor), first.tls.accept_failures,
+                     [this]() -> Worker& { return next_worker(); },
                      [this](Worker& worker, Socket socket) {
                        return serve_https(desk_of(worker), TlsStream(std::move(socket), tls_));
                      }),

@@ -4,51 +4,21 @@
 #include <sys/socket.h>
 
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/status.hpp>
 #include <cstring>
 #include <optional>
 #include <vector>
 
+#include "answer_head.hpp"
 #include "listener.hpp"
-#include "stream_hash.hpp"
+#include "request_body.hpp"
 
 namespace squall::city {
 namespace {
 
 constexpr std::size_t kFirstBufferSize = 2 << 10;
 constexpr std::size_t kBodyBufferSize = 256 << 10;
-constexpr std::uint64_t kMaxKeptBody = 16 << 20;
 constexpr std::size_t kMaxInlineBody = 16 << 10;  // answers up to here are one buffer
 constexpr auto kLingerTime = std::chrono::seconds(1);
-
-/// Counts a body and, as its route needs, keeps or hashes it.
-class Body final : public BodySink {
- public:
-  void begin(bool keeps, bool hashes) {
-    bytes = 0;
-    kept.clear();
-    keeps_ = keeps;
-    hashes_ = hashes;
-    if (hashes && hash_) hash_->restart();
-    if (hashes && !hash_) hash_.emplace();
-  }
-  void add(std::string_view piece) override {
-    bytes += piece.size();
-    if (hashes_) hash_->add(piece);
-    if (keeps_ && !is_too_large()) kept.append(piece);
-  }
-  bool is_too_large() const { return keeps_ && bytes > kMaxKeptBody; }
-  bool is_hashed() const { return hashes_; }
-  bool needs_content() const { return keeps_ || hashes_; }
-  std::uint64_t xxh64() const { return hashes_ ? hash_->value() : 0; }
-
-  std::uint64_t bytes = 0;
-  std::string kept;
-
- private:
-  bool keeps_ = false, hashes_ = false;
-  std::optional<StreamHash> hash_;
-};
 
 Socket& lowest_layer(Socket& socket) { return socket; }
 Socket& lowest_layer(TlsStream& stream) { return stream.next_layer(); }
@@ -69,10 +39,11 @@ class HttpSession {
   Task<Read> read_body();
   Task<bool> drain(std::uint64_t size);
   void decide();
-  void render_head();
+  ConnectionField connection_field() const;
   Task<bool> write_answer();
   template <class Buffers>
   Task<bool> send(const Buffers& buffers, bool is_last);
+  JournalEntry journal_entry() const;
   void settle();
   void withdraw();
   Task<void> linger();
@@ -86,14 +57,14 @@ class HttpSession {
   std::size_t begin_ = 0, end_ = 0;  // what was read and not yet consumed
 
   RequestHead head_;
-  Body body_;
+  RequestBody body_;
   std::optional<HttpRequest> parser_;
   Way way_{};
   Answer answer_;
   std::string out_;  // the answer's head, and its body when that is small
   std::uint64_t request_bytes_ = 0;
-  std::uint64_t answer_bytes_ = 0, answer_body_bytes_ = 0;  // a "100 Continue" is in the first
-  std::int64_t received_ns_ = 0;
+  std::uint64_t answer_bytes_ = 0, answer_body_bytes_ = 0;     // a "100 Continue" is in the first
+  std::int64_t read_ns_ = 0, received_ns_ = 0, reply_ns_ = 0;  // for the journal
   std::uint64_t answered_ = 0;
   bool is_settled_ = false;
 };
@@ -108,15 +79,16 @@ Task<bool> HttpSession<Stream>::fill() {
       end_ -= begin_;
       begin_ = 0;
     } else if (buffer_.size() >= kBodyBufferSize) {
-      co_return false;  // a chunk's header without an end; a request's header has a limit of its own
+      co_return false;  // a chunk's header without an end; a request's header has a limit of its
+                        // own
     } else {
       buffer_.resize(buffer_.size() * 2);
     }
   }
-  const auto [error, size] =
-      co_await stream_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_), kAwait);
+  const auto [error, size] = co_await stream_.async_read_some(
+      asio::buffer(buffer_.data() + end_, buffer_.size() - end_), kAwait);
   end_ += size;
-  if (desk_.journal.is_open()) received_ns_ = monotonic_ns();
+  if (desk_.journal.is_open()) read_ns_ = monotonic_ns();
   co_return !error;
 }
 
@@ -130,7 +102,10 @@ Task<typename HttpSession<Stream>::Read> HttpSession<Stream>::read_head() {
       const auto used = parser_->put(asio::buffer(buffer_.data() + begin_, end_ - begin_), error);
       begin_ += used;
       request_bytes_ += used;
-      if (parser_->is_header_done()) co_return Read::kDone;
+      if (parser_->is_header_done()) {
+        received_ns_ = read_ns_;
+        co_return Read::kDone;
+      }
       if (error && error != http::error::need_more) co_return Read::kBad;
     }
     if (!co_await fill()) {
@@ -140,7 +115,8 @@ Task<typename HttpSession<Stream>::Read> HttpSession<Stream>::read_head() {
   }
 }
 
-/// Takes the next `size` bytes of the body out of the socket, without a copy when nobody wants to see them.
+/// Takes the next `size` bytes of the body out of the socket, without a copy when nobody wants to
+/// see them.
 template <class Stream>
 Task<bool> HttpSession<Stream>::drain(std::uint64_t size) {
   if (size > kFirstBufferSize && buffer_.size() < kBodyBufferSize) {
@@ -151,16 +127,18 @@ Task<bool> HttpSession<Stream>::drain(std::uint64_t size) {
   while (size > 0) {
     if constexpr (std::is_same_v<Stream, Socket>) {
       if (!body_.needs_content()) {
-        const auto [error, got] = co_await stream_.async_receive(desk_.worker.drain_window(size), MSG_TRUNC, kAwait);
+        const auto [error, got] =
+            co_await stream_.async_receive(desk_.worker.drain_window(size), MSG_TRUNC, kAwait);
         size -= got;
         request_bytes_ += got;
-        body_.bytes += got;
+        body_.add_unseen(got);
         if (error) co_return false;
         continue;
       }
     }
     const auto room = std::min<std::uint64_t>(size, buffer_.size());
-    const auto [error, got] = co_await stream_.async_read_some(asio::buffer(buffer_.data(), room), kAwait);
+    const auto [error, got] =
+        co_await stream_.async_read_some(asio::buffer(buffer_.data(), room), kAwait);
     size -= got;
     request_bytes_ += got;
     body_.add({buffer_.data(), got});
@@ -171,8 +149,8 @@ Task<bool> HttpSession<Stream>::drain(std::uint64_t size) {
 
 template <class Stream>
 Task<typename HttpSession<Stream>::Read> HttpSession<Stream>::read_body() {
-  body_.begin(way_.route->keeps_body, !head_.checksum_field.empty() ||
-                                          query_value(head_.query(), "checksum") == "1");
+  body_.begin(way_.route->keeps_body,
+              !head_.checksum_field.empty() || query_value(head_.query(), "checksum") == "1");
   if (parser_->is_done()) co_return Read::kDone;
 
   if (boost::beast::iequals(head_.expect, "100-continue") && begin_ == end_) {
@@ -234,9 +212,8 @@ void HttpSession<Stream>::decide() {
                                                          : "Allow: POST, PUT, PATCH, DELETE\r\n";
     answer_.text = "not with this method\n";
   } else {
-    Visit visit{head_,          way_.rest,      way_.class_prefix, body_.kept,  body_.bytes, body_.xxh64(),
-                body_.is_hashed(),
-                desk_.shared, desk_.gzip, happened};
+    Visit visit{head_,         way_.rest,         way_.class_prefix, body_.kept(), body_.bytes(),
+                body_.xxh64(), body_.is_hashed(), desk_.shared,      desk_.gzip,   happened};
     way_.route->answer(visit, answer_);
   }
   counters_.logins += happened.logins;
@@ -251,36 +228,27 @@ void HttpSession<Stream>::decide() {
 }
 
 template <class Stream>
-void HttpSession<Stream>::render_head() {
-  const bool is_silent_close = answer_.close && parser_->keep_alive() && !desk_.worker.behaviour.announce_close;
-  const bool has_no_body = answer_.status == 204 || answer_.status == 304;
-  out_.clear();
-  out_ += answer_.status == 200 ? "HTTP/1.1 200 OK\r\nServer: city\r\n" : "";
-  if (out_.empty()) {
-    const auto reason = http::obsolete_reason(static_cast<http::status>(answer_.status));
-    fmt::format_to(std::back_inserter(out_), "HTTP/1.1 {} {}\r\nServer: city\r\n", answer_.status,
-                   std::string_view(reason.data(), reason.size()));
-  }
-  if (has_no_body) {
-    answer_.body = Answer::Body::kText;
-    answer_.text = {};
-    answer_.own_text.clear();
-  } else {
-    out_ += "Content-Type: ";
-    out_ += answer_.content_type;
-    if (answer_.body == Answer::Body::kChunked) {
-      out_ += "\r\nTransfer-Encoding: chunked\r\n";
-    } else {
-      const auto size = answer_.body == Answer::Body::kText ? answer_.content().size() : answer_.filler_size;
-      out_ += "\r\nContent-Length: ";
-      out_ += fmt::format_int(size).c_str();
-      out_ += "\r\n";
-    }
-  }
-  out_ += answer_.fields;
-  if (answer_.close && !is_silent_close) out_ += "Connection: close\r\n";
-  if (!answer_.close && head_.version < 11) out_ += "Connection: keep-alive\r\n";
-  out_ += "\r\n";
+ConnectionField HttpSession<Stream>::connection_field() const {
+  const bool is_wanted = parser_->keep_alive() && !desk_.worker.behaviour.announce_close;
+  if (answer_.close) return is_wanted ? ConnectionField::kNone : ConnectionField::kClose;
+  return head_.version < 11 ? ConnectionField::kKeepAlive : ConnectionField::kNone;
+}
+
+template <class Stream>
+JournalEntry HttpSession<Stream>::journal_entry() const {
+  JournalEntry entry;
+  entry.t_receive_ns = received_ns_;
+  entry.t_reply_ns = reply_ns_;
+  entry.method = head_.method_text;
+  entry.path = head_.path();
+  entry.class_name = way_.class_name;
+  entry.status = answer_.status;
+  entry.connection = number_;
+  entry.request_bytes = request_bytes_;
+  entry.response_bytes = answer_bytes_;
+  entry.seq =
+      to_number(head_.seq_field.empty() ? query_value(head_.query(), "seq") : head_.seq_field);
+  return entry;
 }
 
 template <class Stream>
@@ -292,6 +260,7 @@ void HttpSession<Stream>::settle() {
   auto& tally = counters_.by_class.at(way_.class_name);
   tally.response_bytes += answer_body_bytes_;
   if (answer_.status >= 400) ++tally.failed;
+  if (desk_.journal.is_open()) desk_.journal.add(journal_entry());
 }
 
 template <class Stream>
@@ -304,6 +273,11 @@ void HttpSession<Stream>::withdraw() {
   auto& tally = counters_.by_class.at(way_.class_name);
   tally.response_bytes -= answer_body_bytes_;
   if (answer_.status >= 400) --tally.failed;
+  if (desk_.journal.is_open()) {
+    auto entry = journal_entry();
+    entry.is_withdrawn = true;
+    desk_.journal.add(entry);
+  }
 }
 
 template <class Stream>
@@ -320,9 +294,13 @@ template <class Stream>
 Task<bool> HttpSession<Stream>::write_answer() {
   answer_body_bytes_ = 0;
   is_settled_ = false;
-  render_head();
-  JournalEntry entry;
-  if (desk_.journal.is_open()) entry.t_reply_ns = monotonic_ns();
+  if (has_no_body(answer_.status)) {
+    answer_.body = Answer::Body::kText;
+    answer_.text = {};
+    answer_.own_text.clear();
+  }
+  render_head(out_, answer_, connection_field());
+  if (desk_.journal.is_open()) reply_ns_ = monotonic_ns();
   bool is_sent = true;
   const auto& filler = desk_.shared.filler;
   const auto body = head_.method == http::verb::head ? Answer::Body::kText : answer_.body;
@@ -334,7 +312,8 @@ Task<bool> HttpSession<Stream>::write_answer() {
       out_ += text;
       is_sent = co_await send(asio::buffer(out_), true);
     } else {
-      is_sent = co_await send(std::array{asio::buffer(std::as_const(out_)), asio::buffer(text)}, true);
+      is_sent =
+          co_await send(std::array{asio::buffer(std::as_const(out_)), asio::buffer(text)}, true);
     }
   } else if (body == Answer::Body::kHalves) {
     const auto whole = filler.piece(0, answer_.filler_size);
@@ -360,27 +339,17 @@ Task<bool> HttpSession<Stream>::write_answer() {
         tail = piece.empty() ? "0\r\n\r\n" : is_last ? "\r\n0\r\n\r\n" : "\r\n";
       }
       is_sent = co_await send(
-          std::array{asio::buffer(std::as_const(out_)), asio::buffer(piece), asio::buffer(tail)}, is_last);
+          std::array{asio::buffer(std::as_const(out_)), asio::buffer(piece), asio::buffer(tail)},
+          is_last);
       out_.clear();
     } while (is_sent && done < answer_.filler_size);
   }
 
-  if (is_sent && desk_.journal.is_open()) {
-    entry.t_receive_ns = received_ns_;
-    entry.method = head_.method_text;
-    entry.path = head_.path();
-    entry.class_name = way_.class_name;
-    entry.status = answer_.status;
-    entry.connection = number_;
-    entry.request_bytes = request_bytes_;
-    entry.response_bytes = answer_bytes_;
-    entry.seq = to_number(head_.seq_field.empty() ? query_value(head_.query(), "seq") : head_.seq_field);
-    desk_.journal.add(entry);
-  }
   co_return is_sent;
 }
 
-/// Closes our side and waits for the client's, so that unread bytes do not turn the answer into a reset.
+/// Closes our side and waits for the client's, so that unread bytes do not turn the answer into a
+/// reset.
 template <class Stream>
 Task<void> HttpSession<Stream>::linger() {
   auto& socket = lowest_layer(stream_);
@@ -393,7 +362,8 @@ Task<void> HttpSession<Stream>::linger() {
   if constexpr (std::is_same_v<Stream, TlsStream>) co_await stream_.async_shutdown(kAwait);
   socket.shutdown(Socket::shutdown_send, ignored);
   for (;;) {
-    const auto [error, size] = co_await socket.async_receive(desk_.worker.drain_window(), MSG_TRUNC, kAwait);
+    const auto [error, size] =
+        co_await socket.async_receive(desk_.worker.drain_window(), MSG_TRUNC, kAwait);
     if (error) break;
   }
   // The handler holds a reference to the socket, which must outlive it.
@@ -426,13 +396,14 @@ Task<void> HttpSession<Stream>::run() {
 
     ++counters_.requests;
     counters_.request_bytes += request_bytes_;
-    counters_.request_body_bytes += body_.bytes;
+    counters_.request_body_bytes += body_.bytes();
     auto& tally = counters_.by_class.at(way_.class_name);
     ++tally.count;
-    tally.bytes += body_.bytes;
+    tally.bytes += body_.bytes();
 
     decide();
-    if (answer_.delay_ns > 0) co_await sleep_until(desk_.worker.executor(), monotonic_ns() + answer_.delay_ns);
+    if (answer_.delay_ns > 0)
+      co_await sleep_until(desk_.worker.executor(), monotonic_ns() + answer_.delay_ns);
     if (desk_.worker.behaviour.stall.is_set()) co_await desk_.worker.wait_for_thaw();
     if (!co_await write_answer()) co_return;
     if (answer_.close) co_return co_await linger();

@@ -17,7 +17,8 @@ using TlsStream = asio::ssl::stream<Socket>;
 
 /// What the HTTP connections of one worker share.
 struct HttpDesk {
-  HttpDesk(Worker& worker, HttpShared& shared) : worker(worker), shared(shared), gzip(shared.filler) {}
+  HttpDesk(Worker& worker, HttpShared& shared)
+      : worker(worker), shared(shared), gzip(shared.filler) {}
   Worker& worker;
   HttpShared& shared;
   GzipFiller gzip;

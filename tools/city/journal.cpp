@@ -40,16 +40,18 @@ void Journal::open(const std::string& path) {
 }
 
 void Journal::add(const JournalEntry& e) {
-  fmt::format_to(std::back_inserter(lines_), R"({{"t_receive_ns":{},"t_reply_ns":{},"method":")", e.t_receive_ns,
-                 e.t_reply_ns);
+  fmt::format_to(std::back_inserter(lines_), R"({{"t_receive_ns":{},"t_reply_ns":{},"method":")",
+                 e.t_receive_ns, e.t_reply_ns);
   append_escaped(lines_, e.method);
   lines_ += R"(","path":")";
   append_escaped(lines_, e.path);
   fmt::format_to(std::back_inserter(lines_), R"(","status":{},"class":")", e.status);
   append_escaped(lines_, e.class_name);
-  fmt::format_to(std::back_inserter(lines_), R"(","connection":{},"request_bytes":{},"response_bytes":{})",
-                 e.connection, e.request_bytes, e.response_bytes);
+  fmt::format_to(std::back_inserter(lines_),
+                 R"(","connection":{},"request_bytes":{},"response_bytes":{})", e.connection,
+                 e.request_bytes, e.response_bytes);
   if (e.seq) fmt::format_to(std::back_inserter(lines_), R"(,"seq":{})", *e.seq);
+  if (e.is_withdrawn) lines_ += R"(,"withdrawn":true)";
   lines_ += "}\n";
   if (lines_.size() >= kFlushSize) flush();
 }
@@ -60,7 +62,8 @@ void Journal::flush() {
     const auto written = ::write(descriptor_, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
-      fmt::print(stderr, "city: cannot write the journal: {}\n", std::generic_category().message(errno));
+      fmt::print(stderr, "city: cannot write the journal: {}\n",
+                 std::generic_category().message(errno));
       break;
     }
     rest.remove_prefix(static_cast<std::size_t>(written));

@@ -1,8 +1,10 @@
 // One JSON line per answered HTTP request, for tests that judge a client's clock by the server's:
 // {"t_receive_ns":…,"t_reply_ns":…,"method":"GET","path":"/x","status":200,"class":"x","connection":1,
 //  "request_bytes":…,"response_bytes":…,"seq":7}
-// Times are CLOCK_MONOTONIC: the read that completed the header, and just before the first byte of the
-// answer is handed to the kernel. "seq" is there when the client sent one (X-Seq or ?seq=).
+// Times are CLOCK_MONOTONIC: the read that completed the header, and just before the first byte of
+// the answer is handed to the kernel. "seq" is there when the client sent one (X-Seq or ?seq=). A
+// line is written before the answer's last bytes are; when the connection then turns out to be
+// gone, a second line with "withdrawn":true takes it back.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +23,7 @@ struct JournalEntry {
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
   std::optional<std::uint64_t> seq;
+  bool is_withdrawn = false;
 };
 
 /// One worker's share of the journal. All workers append to the same file, each in whole lines.
@@ -31,7 +34,8 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// Appends to `path`, which is made if need be. Throws std::system_error when it cannot be opened.
+  /// Appends to `path`, which is made if need be. Throws std::system_error when it cannot be
+  /// opened.
   void open(const std::string& path);
   bool is_open() const { return descriptor_ >= 0; }
   void add(const JournalEntry& entry);

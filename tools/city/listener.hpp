@@ -20,8 +20,8 @@ inline Acceptor listen(Worker& worker, const asio::ip::tcp::endpoint& address) {
   return acceptor;
 }
 
-/// `next()` names the worker of the next connection, `serve(worker, socket)` makes its coroutine. The
-/// acceptor lives in the coroutine, and so ends with its loop.
+/// `next()` names the worker of the next connection, `serve(worker, socket)` makes its coroutine.
+/// The acceptor lives in the coroutine, and so ends with its loop.
 template <class Next, class Serve>
 Task<void> accept_all(Acceptor acceptor, std::uint64_t& failures, Next next, Serve serve) {
   for (;;) {

@@ -1,7 +1,6 @@
-// city: the sample target server. Opens its ports, says so in one line, serves until a signal, and ends
-// with its counters. What a port does is in the file named after it.
+// city: the sample target server. Opens its ports, says so in one line, serves until a signal, and
+// ends with its counters. What a port does is in the file named after it.
 #include <fmt/format.h>
-#include <fmt/ostream.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -40,8 +39,10 @@ std::string ready_line(const City& city, std::uint16_t control) {
   nlohmann::ordered_json ready;
   const auto& ports = city.ports();
   const std::pair<const char*, std::uint16_t> named[] = {
-      {"http", ports.http}, {"https", ports.https}, {"tcp", ports.tcp},           {"tcp_prefix", ports.tcp_prefix},
-      {"dump", ports.dump}, {"udp", ports.udp},     {"udp_echo", ports.udp_echo}, {"control", control}};
+      {"http", ports.http},         {"https", ports.https},
+      {"tcp", ports.tcp},           {"tcp_prefix", ports.tcp_prefix},
+      {"dump", ports.dump},         {"udp", ports.udp},
+      {"udp_echo", ports.udp_echo}, {"control", control}};
   for (const auto& [name, port] : named) {
     if (port != 0) ready[name] = port;
   }
@@ -89,9 +90,10 @@ int run(const Options& options) {
   const auto port =
       control.listen({asio::ip::make_address(options.control.host), options.control.port});
   city.start();
-  asio::co_spawn(io.get_executor(), announce_when_ready(city, port, options), [](std::exception_ptr error) {
-    if (error) std::rethrow_exception(error);
-  });
+  asio::co_spawn(io.get_executor(), announce_when_ready(city, port, options),
+                 [](std::exception_ptr error) {
+                   if (error) std::rethrow_exception(error);
+                 });
   io.run();
 
   city.stop();

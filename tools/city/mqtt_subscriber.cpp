@@ -35,15 +35,17 @@ MqttSubscriber::MqttSubscriber(Options options) : options_(std::move(options)) {
     const std::lock_guard lock(subscriber->mutex_);
     subscriber->counters_.is_subscribed = false;
   });
-  mosquitto_subscribe_callback_set(client_, [](mosquitto*, void* self, int, int, const int* granted) {
-    auto* subscriber = static_cast<MqttSubscriber*>(self);
-    const std::lock_guard lock(subscriber->mutex_);
-    subscriber->counters_.is_subscribed = *granted < 128;
-    subscriber->subscribed_.notify_all();
-  });
-  mosquitto_message_callback_set(client_, [](mosquitto*, void* self, const mosquitto_message* message) {
-    static_cast<MqttSubscriber*>(self)->on_message(*message);
-  });
+  mosquitto_subscribe_callback_set(client_,
+                                   [](mosquitto*, void* self, int, int, const int* granted) {
+                                     auto* subscriber = static_cast<MqttSubscriber*>(self);
+                                     const std::lock_guard lock(subscriber->mutex_);
+                                     subscriber->counters_.is_subscribed = *granted < 128;
+                                     subscriber->subscribed_.notify_all();
+                                   });
+  mosquitto_message_callback_set(client_,
+                                 [](mosquitto*, void* self, const mosquitto_message* message) {
+                                   static_cast<MqttSubscriber*>(self)->on_message(*message);
+                                 });
 }
 
 MqttSubscriber::~MqttSubscriber() {

@@ -1,6 +1,6 @@
 // Listens to a broker as a subscriber and counts what arrives, by the second level of the topic
-// (city/M2/… is class M2). It has a thread of its own, since libmosquitto waits for its socket itself,
-// and keeps trying while the broker is away. It publishes nothing.
+// (city/M2/… is class M2). It has a thread of its own, since libmosquitto waits for its socket
+// itself, and keeps trying while the broker is away. It publishes nothing.
 #pragma once
 
 #include <atomic>

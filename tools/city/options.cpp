@@ -74,7 +74,8 @@ Address parse_host_port(std::string_view option, std::string_view value) {
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     address.host = host;
   }
-  const auto port = parse_number<std::uint16_t>(value.substr(colon == std::string_view::npos ? 0 : colon + 1));
+  const auto port =
+      parse_number<std::uint16_t>(value.substr(colon == std::string_view::npos ? 0 : colon + 1));
   if (!port || address.host.empty()) throw bad(option, value, "needs ADDR:PORT");
   address.port = *port;
   return address;
@@ -94,13 +95,15 @@ Address parse_address(std::string_view option, std::string_view value) {
 Options parse_options(int argc, char** argv) {
   Options options;
   const std::pair<std::string_view, std::optional<Address>*> ports[] = {
-      {"http", &options.http},   {"https", &options.https}, {"tcp", &options.tcp},
-      {"tcp-prefix", &options.tcp_prefix}, {"dump", &options.dump},   {"udp", &options.udp},
+      {"http", &options.http},        {"https", &options.https},
+      {"tcp", &options.tcp},          {"tcp-prefix", &options.tcp_prefix},
+      {"dump", &options.dump},        {"udp", &options.udp},
       {"udp-echo", &options.udp_echo}};
-  const std::pair<std::string_view, std::string*> texts[] = {{"ready-file", &options.ready_file},
-                                                             {"journal", &options.journal},
-                                                             {"tls-dir", &options.tls_directory},
-                                                             {"tls-client-ca", &options.tls_client_ca}};
+  const std::pair<std::string_view, std::string*> texts[] = {
+      {"ready-file", &options.ready_file},
+      {"journal", &options.journal},
+      {"tls-dir", &options.tls_directory},
+      {"tls-client-ca", &options.tls_client_ca}};
   std::optional<std::string> topic;
   std::optional<int> qos;
 
@@ -110,7 +113,8 @@ Options parse_options(int argc, char** argv) {
       options.wants_help = true;
       return options;
     }
-    if (!name.starts_with("--")) throw std::invalid_argument(fmt::format("unexpected argument '{}'", name));
+    if (!name.starts_with("--"))
+      throw std::invalid_argument(fmt::format("unexpected argument '{}'", name));
     name.remove_prefix(2);
     if (name == "dump-checksum") {
       options.has_dump_checksums = true;
@@ -156,7 +160,8 @@ Options parse_options(int argc, char** argv) {
       if (!qos || *qos < 0 || *qos > 2) throw bad(name, value, "needs 0, 1 or 2");
     } else if (name == "threads") {
       const auto threads = parse_number<unsigned>(value);
-      if (!threads || *threads < 1 || *threads > 256) throw bad(name, value, "needs a number from 1 to 256");
+      if (!threads || *threads < 1 || *threads > 256)
+        throw bad(name, value, "needs a number from 1 to 256");
       options.threads = *threads;
     } else {
       throw std::invalid_argument(fmt::format("unknown option --{} (see --help)", name));

@@ -17,8 +17,9 @@ struct Address {
 
 struct Options {
   // Nothing: the port is off.
-  std::optional<Address> http = Address{}, https = Address{}, tcp = Address{}, tcp_prefix = Address{},
-                         dump = Address{}, udp = Address{}, udp_echo = Address{};
+  std::optional<Address> http = Address{}, https = Address{}, tcp = Address{},
+                         tcp_prefix = Address{}, dump = Address{}, udp = Address{},
+                         udp_echo = Address{};
   Address control;
   std::optional<MqttSubscriber::Options> mqtt;
   std::string ready_file, journal, tls_directory, tls_client_ca;

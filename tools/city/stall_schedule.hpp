@@ -1,5 +1,6 @@
-// When the data ports are frozen: during [begin + k*period, begin + k*period + length) for k = 0, 1, …
-// A pure function of time, so that a test can compute what a client must have seen. It waits for nothing.
+// When the data ports are frozen: during [begin + k*period, begin + k*period + length) for k = 0,
+// 1, … A pure function of time, so that a test can compute what a client must have seen. It waits
+// for nothing.
 #pragma once
 
 #include <cstdint>

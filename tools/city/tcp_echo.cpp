@@ -11,11 +11,12 @@ namespace squall::city {
 unsigned short TcpEcho::listen(const asio::ip::tcp::endpoint& address) {
   auto acceptor = city::listen(worker_, address);
   const auto port = acceptor.local_endpoint().port();
-  asio::co_spawn(worker_.executor(),
-                 accept_all(
-                     std::move(acceptor), counters_.accept_failures, [this]() -> Worker& { return worker_; },
-                     [this](Worker&, Socket socket) { return serve(std::move(socket)); }),
-                 asio::detached);
+  asio::co_spawn(
+      worker_.executor(),
+      accept_all(
+          std::move(acceptor), counters_.accept_failures, [this]() -> Worker& { return worker_; },
+          [this](Worker&, Socket socket) { return serve(std::move(socket)); }),
+      asio::detached);
   return port;
 }
 
@@ -74,8 +75,8 @@ Task<void> TcpEcho::serve(Socket socket) {
   std::size_t end = 0;
   for (;;) {
     if (end == buffer.size()) buffer.resize(buffer.size() * 2);
-    const auto [read_error, got] =
-        co_await socket.async_read_some(asio::buffer(buffer.data() + end, buffer.size() - end), kAwait);
+    const auto [read_error, got] = co_await socket.async_read_some(
+        asio::buffer(buffer.data() + end, buffer.size() - end), kAwait);
     end += got;
     if (read_error) break;
 
@@ -86,7 +87,8 @@ Task<void> TcpEcho::serve(Socket socket) {
         co_await sleep_until(worker_.executor(), monotonic_ns() + delay);
       }
       if (worker_.behaviour.stall.is_set()) co_await worker_.wait_for_thaw();
-      const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(buffer.data(), whole.size), kAwait);
+      const auto [error, sent] =
+          co_await asio::async_write(socket, asio::buffer(buffer.data(), whole.size), kAwait);
       if (error) break;
       std::memmove(buffer.data(), buffer.data() + whole.size, end - whole.size);
       end -= whole.size;

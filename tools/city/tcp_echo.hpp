@@ -1,5 +1,6 @@
-// The two TCP request/response ports. Each message comes back as it was, in the framing of its port:
-// `tcp` takes messages that end with a newline, `tcp_prefix` a length (u32, big endian) and that many bytes.
+// The two TCP request/response ports. Each message comes back as it was, in the framing of its
+// port: `tcp` takes messages that end with a newline, `tcp_prefix` a length (u32, big endian) and
+// that many bytes.
 #pragma once
 
 #include "counters.hpp"
@@ -10,7 +11,8 @@ namespace squall::city {
 class TcpEcho {
  public:
   enum class Framing { kNewline, kPrefix };
-  static constexpr std::size_t kMaxMessageSize = 16 << 20;  // a connection that sends more is closed
+  static constexpr std::size_t kMaxMessageSize = 16
+                                                 << 20;  // a connection that sends more is closed
 
   TcpEcho(Worker& worker, Framing framing) : worker_(worker), framing_(framing) {}
   /// Returns the bound port. Throws boost::system::system_error. Before the worker starts.

@@ -53,11 +53,14 @@ Certificate make_certificate(const char* name, EVP_PKEY* key, X509* issuer, EVP_
   X509_gmtime_adj(X509_getm_notAfter(x), 24 * 3600);
   X509_set_pubkey(x, key);
   auto* subject = X509_get_subject_name(x);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
   X509_set_issuer_name(x, issuer ? X509_get_subject_name(issuer) : subject);
   X509* signer = issuer ? issuer : x;
-  add_extension(x, signer, NID_basic_constraints, issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
-  add_extension(x, signer, NID_key_usage, issuer ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
+  add_extension(x, signer, NID_basic_constraints,
+                issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
+  add_extension(x, signer, NID_key_usage,
+                issuer ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
   add_extension(x, signer, NID_subject_key_identifier, "hash");
   if (issuer) add_extension(x, signer, NID_authority_key_identifier, "keyid");
   if (issuer) add_extension(x, signer, NID_ext_key_usage, "serverAuth,clientAuth");
@@ -81,23 +84,31 @@ void write_certificate(const std::filesystem::path& path, X509* certificate) {
 
 void write_key(const std::filesystem::path& path, EVP_PKEY* key) {
   const auto file = open_for_writing(path, 0600);
-  require(PEM_write_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1, path.c_str());
+  require(PEM_write_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1,
+          path.c_str());
 }
 
-/// Answers ALPN with http/1.1, the only protocol there is; a client that offers others is not refused.
+/// Answers ALPN with http/1.1, the only protocol there is; a client that offers others is not
+/// refused.
 int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
                 unsigned in_size, void*) {
   static constexpr unsigned char kOurs[] = "\x08http/1.1";
-  const int found = SSL_select_next_proto(const_cast<unsigned char**>(out), out_size, kOurs, sizeof kOurs - 1, in, in_size);
+  const int found = SSL_select_next_proto(const_cast<unsigned char**>(out), out_size, kOurs,
+                                          sizeof kOurs - 1, in, in_size);
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 }  // namespace
 
-TlsIdentity make_tls_identity(const std::filesystem::path& directory, const std::vector<std::string>& names) {
+TlsIdentity make_tls_identity(const std::filesystem::path& directory,
+                              const std::vector<std::string>& names) {
   std::filesystem::create_directories(directory);
-  TlsIdentity identity{directory, directory / "ca.pem", directory / "server.pem", directory / "server-key.pem",
-                       directory / "client.pem", directory / "client-key.pem"};
+  TlsIdentity identity{directory,
+                       directory / "ca.pem",
+                       directory / "server.pem",
+                       directory / "server-key.pem",
+                       directory / "client.pem",
+                       directory / "client-key.pem"};
 
   std::string alternative = "DNS:localhost,IP:127.0.0.1,IP:::1";
   for (const auto& name : names) {
@@ -107,7 +118,8 @@ TlsIdentity make_tls_identity(const std::filesystem::path& directory, const std:
   }
   const auto ca_key = make_key(), server_key = make_key(), client_key = make_key();
   const auto ca = make_certificate("city test CA", ca_key.get(), nullptr, ca_key.get(), "");
-  const auto server = make_certificate("localhost", server_key.get(), ca.get(), ca_key.get(), alternative);
+  const auto server =
+      make_certificate("localhost", server_key.get(), ca.get(), ca_key.get(), alternative);
   const auto client = make_certificate("city client", client_key.get(), ca.get(), ca_key.get(), "");
 
   write_certificate(identity.ca, ca.get());
@@ -118,14 +130,16 @@ TlsIdentity make_tls_identity(const std::filesystem::path& directory, const std:
   return identity;
 }
 
-boost::asio::ssl::context make_tls_context(const TlsIdentity& identity, const std::string& client_ca) {
+boost::asio::ssl::context make_tls_context(const TlsIdentity& identity,
+                                           const std::string& client_ca) {
   namespace ssl = boost::asio::ssl;
   ssl::context context(ssl::context::tls_server);
   context.use_certificate_chain_file(identity.server.string());
   context.use_private_key_file(identity.server_key.string(), ssl::context::pem);
   SSL_CTX_set_alpn_select_cb(context.native_handle(), select_alpn, nullptr);
   SSL_CTX_set_mode(context.native_handle(), SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_session_id_context(context.native_handle(), reinterpret_cast<const unsigned char*>("city"), 4);
+  SSL_CTX_set_session_id_context(context.native_handle(),
+                                 reinterpret_cast<const unsigned char*>("city"), 4);
   if (!client_ca.empty()) {
     context.load_verify_file(client_ca);
     context.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);

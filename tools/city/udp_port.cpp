@@ -44,7 +44,8 @@ unsigned short UdpPort::listen(const asio::ip::udp::endpoint& address) {
   socket_.open(address.protocol());
   const int wanted = kReceiveBuffer;
   // The forced option passes net.core.rmem_max and needs CAP_NET_ADMIN; else as much as is allowed.
-  if (setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) != 0) {
+  if (setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) !=
+      0) {
     setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
   }
   socket_.bind(address);
@@ -57,8 +58,8 @@ Task<void> UdpPort::serve() {
   for (;;) {
     const auto [error] = co_await socket_.async_wait(asio::socket_base::wait_read, kAwait);
     if (error == asio::error::operation_aborted) co_return;
-    // A frozen echo leaves datagrams in the kernel's buffer and answers them right after. The sink has no
-    // answers to freeze.
+    // A frozen echo leaves datagrams in the kernel's buffer and answers them right after. The sink
+    // has no answers to freeze.
     if (kind_ == Kind::kEcho && worker_.behaviour.stall.is_set()) co_await worker_.wait_for_thaw();
     // A few batches at a time, so that the worker's other ports have their turn in a flood.
     for (int round = 0; round < 16 && take_batch(); ++round) {
@@ -82,7 +83,8 @@ bool UdpPort::take_batch() {
     counters_.answered += static_cast<std::uint64_t>(got);
     int sent = 0;
     while (sent < got) {
-      const int now = sendmmsg(socket_.native_handle(), batch_->headers + sent, static_cast<unsigned>(got - sent), 0);
+      const int now = sendmmsg(socket_.native_handle(), batch_->headers + sent,
+                               static_cast<unsigned>(got - sent), 0);
       if (now <= 0) {
         // One peer that cannot be answered must not silence the others.
         --counters_.answered;

@@ -1,5 +1,5 @@
-// A UDP port that counts datagrams in batches: the sink (`udp`), and the echo (`udp_echo`) which sends
-// each one back. Datagrams are told apart by a tag at their begin (class_of_payload).
+// A UDP port that counts datagrams in batches: the sink (`udp`), and the echo (`udp_echo`) which
+// sends each one back. Datagrams are told apart by a tag at their begin (class_of_payload).
 #pragma once
 
 #include <boost/asio/basic_datagram_socket.hpp>

@@ -1,6 +1,6 @@
 // One thread with its own event loop. Everything a worker's connections touch (counters, behaviour,
-// buffers) belongs to that thread alone, so the hot path has no lock; other threads reach it by ask().
-// It knows nothing of protocols.
+// buffers) belongs to that thread alone, so the hot path has no lock; other threads reach it by
+// ask(). It knows nothing of protocols.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
@@ -25,7 +25,8 @@ namespace squall::city {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-// The concrete executor: the type-erased default costs an allocation and an indirect call per operation.
+// The concrete executor: the type-erased default costs an allocation and an indirect call per
+// operation.
 using Executor = asio::io_context::executor_type;
 using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
@@ -40,8 +41,8 @@ inline std::int64_t monotonic_ns() { return Clock::now().time_since_epoch().coun
 
 class Worker {
  public:
-  /// As many bytes as one discarding receive takes. Given with MSG_TRUNC it is never written to, so all
-  /// connections of the worker share it.
+  /// As many bytes as one discarding receive takes. Given with MSG_TRUNC it is never written to, so
+  /// all connections of the worker share it.
   static constexpr std::size_t kDrainSize = 1 << 20;
 
   Worker();
@@ -53,7 +54,8 @@ class Worker {
   /// Ends the loop and joins the thread. Afterwards the worker's state may be read from anywhere.
   void stop();
 
-  /// Runs `function` on the worker's thread and returns what it returned. Thread: any but the worker's own.
+  /// Runs `function` on the worker's thread and returns what it returned. Thread: any but the
+  /// worker's own.
   template <class Function>
   auto ask(Function function) -> decltype(function()) {
     if (!thread_.joinable()) return function();
@@ -68,10 +70,12 @@ class Worker {
     return {drain_.get(), static_cast<std::size_t>(std::min<std::uint64_t>(limit, kDrainSize))};
   }
 
-  /// Behaves so when this returns; whoever waits for the end of a stall looks again. Thread: as ask().
+  /// Behaves so when this returns; whoever waits for the end of a stall looks again. Thread: as
+  /// ask().
   void apply(const Behaviour& wanted);
 
-  /// Suspends while the schedule says that the data ports are frozen. One timer serves all who wait.
+  /// Suspends while the schedule says that the data ports are frozen. One timer serves all who
+  /// wait.
   Task<void> wait_for_thaw();
 
   Behaviour behaviour;
