@@ -79,6 +79,7 @@ std::int32_t DatagramSocket::send(const sq_buf* packets, std::uint32_t count) {
   if (is_closed_) return SQ_E_CLOSED;
   if (fd_ < 0) return 0;
   std::uint32_t taken = 0;
+  bool has_refused = false;
   while (taken < count) {
     mmsghdr headers[kBatch];
     iovec pieces[kBatch];
@@ -99,19 +100,16 @@ std::int32_t DatagramSocket::send(const sq_buf* packets, std::uint32_t count) {
         counts.wire_sent_bytes += headers[i].msg_len;
       }
       taken += static_cast<unsigned>(sent);
-      if (static_cast<unsigned>(sent) < size) break;
-      continue;
+      has_refused = false;
+      continue;                      // a short count: the next call says why
     }
     if (errno == EINTR) continue;
     // An ICMP answer to an earlier packet is reported by the next call, which has sent nothing:
     // the packets are still good.
     if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH) {
-      const int error = errno;
-      if (error_ != error) {
-        report_later(error);
-        continue;
-      }
-      break;
+      report_later(errno);
+      if (std::exchange(has_refused, true)) break;
+      continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) break;
     if (taken > 0) break;

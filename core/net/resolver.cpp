@@ -18,10 +18,6 @@ namespace {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
-/// How old an answer must be before a failed connection makes us ask again: a target that is down
-/// refuses thousands of connections a second, and the name server must not notice.
-constexpr auto kRefreshAfter = std::chrono::seconds(1);
-
 std::string_view resolve_detail(int error) {
   switch (error) {
     case EAI_NONAME: case EAI_NODATA: return "host not found";
@@ -69,7 +65,8 @@ void post_to(Environment& shard, Resolver::Answer answer, const Resolution& reso
 }  // namespace
 
 struct Resolver::State : std::enable_shared_from_this<State> {
-  State(asio::io_context& context, Lookup function) : control(context), look_up(std::move(function)) {}
+  State(asio::io_context& context, Lookup function, std::chrono::nanoseconds refresh)
+      : control(context), look_up(std::move(function)), refresh_after(refresh) {}
 
   using Tell = std::function<void(const Resolution&)>;
   struct Entry {
@@ -85,6 +82,9 @@ struct Resolver::State : std::enable_shared_from_this<State> {
 
   asio::io_context& control;
   const Lookup look_up;
+  // How old an answer must be before a failed connection makes us ask again: a target that is down
+  // refuses thousands of connections a second, and the name server must not notice.
+  const std::chrono::nanoseconds refresh_after;
   std::mutex mutex;                          // guards entries
   std::map<std::string, Entry, std::less<>> entries;
   // getaddrinfo blocks for seconds when a name server is silent; two threads keep one dead domain
@@ -95,7 +95,7 @@ struct Resolver::State : std::enable_shared_from_this<State> {
 void Resolver::State::resolve(const std::string& host, bool refresh, Tell tell) {
   std::unique_lock lock(mutex);
   Entry& entry = entries[host];
-  const bool is_fresh = entry.is_known && Clock::now() - entry.at < kRefreshAfter;
+  const bool is_fresh = entry.is_known && Clock::now() - entry.at < refresh_after;
   const bool is_good = entry.is_known && !entry.resolution.addresses.empty() && !refresh;
   if (is_fresh || is_good) {
     const Resolution known = entry.resolution;
@@ -128,8 +128,8 @@ void Resolver::State::answered(const std::string& host, Resolution resolution) {
 
 Resolver::Resolver(asio::io_context& control) : Resolver(control, look_up) {}
 
-Resolver::Resolver(asio::io_context& control, Lookup lookup)
-    : state_(std::make_shared<State>(control, std::move(lookup))) {}
+Resolver::Resolver(asio::io_context& control, Lookup lookup, std::chrono::nanoseconds refresh_after)
+    : state_(std::make_shared<State>(control, std::move(lookup), refresh_after)) {}
 
 Resolver::~Resolver() {
   state_->lookups.stop();

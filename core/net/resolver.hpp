@@ -3,6 +3,7 @@
 // Answers travel to a shard by Environment::post.  Literals never come here.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,7 +32,8 @@ class Resolver {
   /// Lookups run on a thread of `control`; both outlive the shards that ask.
   explicit Resolver(boost::asio::io_context& control);
   /// For tests: `lookup` in place of DNS; it may block as getaddrinfo does.
-  Resolver(boost::asio::io_context& control, Lookup lookup);
+  Resolver(boost::asio::io_context& control, Lookup lookup,
+           std::chrono::nanoseconds refresh_after = std::chrono::seconds(1));
   ~Resolver();
 
   /// `answer` runs on the loop of `shard`.  `refresh`: the cached addresses did not work. [any]

@@ -126,7 +126,7 @@ struct Shard : ::sq_shard {
   }
   const Target& add(const std::string& url, TargetOptions options = {}, const std::string& name = "") {
     const std::string error =
-        targets.add(name.empty() ? "t" + std::to_string(targets.size()) : name, url, std::move(options));
+        targets.add(name.empty() ? std::string(1, 't') + std::to_string(targets.size()) : name, url, std::move(options));
     if (!error.empty()) throw std::runtime_error(error);
     return targets.at(targets.size() - 1);
   }
