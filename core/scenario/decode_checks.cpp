@@ -25,6 +25,9 @@ std::string brief(const Node& node) {
   return out;
 }
 
+/// Asked for by name: header.ETag.
+bool is_keyed(const ParamInfo& output) { return output.type == SQ_T_MAP || output.name == "header"; }
+
 bool is_number_type(const ParamInfo& output) { return output.type == SQ_T_I64 || output.type == SQ_T_F64; }
 
 UnitKind unit_of_output(const ParamInfo& output) {
@@ -49,17 +52,17 @@ std::uint32_t Decoder::find_output(const Node& at, std::string_view name, const 
   const std::size_t dot = name.find('.');
   for (std::uint32_t i = 0; i < info.outputs.size(); ++i) {
     const ParamInfo& output = info.outputs[i];
-    if (output.type == SQ_T_MAP && dot != name.npos && output.name == name.substr(0, dot)) {
+    if (is_keyed(output) && dot != name.npos && output.name == name.substr(0, dot)) {
       key = name.substr(dot + 1);
       if (key.empty()) error(at, fmt::format("'{}' needs a name behind the dot", name));
       return i;
     }
     if (output.name != name) continue;
-    if (output.type == SQ_T_MAP) error(at, fmt::format("'{}' is asked for with a name: {}.NAME", name, name));
+    if (is_keyed(output)) error(at, fmt::format("'{}' is asked for with a name: {}.NAME", name, name));
     return i;
   }
   std::vector<std::string> known{"time"};
-  for (const ParamInfo& output : info.outputs) known.push_back(output.type == SQ_T_MAP ? output.name + ".NAME" : output.name);
+  for (const ParamInfo& output : info.outputs) known.push_back(is_keyed(output) ? output.name + ".NAME" : output.name);
   error(at, fmt::format("'{}' is no output of this operation", name), suggestion("output", name, known));
   return kNone;
 }

@@ -21,6 +21,61 @@ std::string upper(std::string_view name) {
   return result;
 }
 
+/// What stands in brackets at the end of another room's text is the hint; a place in the text is dropped,
+/// since the caret shows it.
+std::pair<std::string, std::string> split_hint(std::string message) {
+  std::string hint;
+  for (std::size_t bracket = message.rfind(" ("); bracket != message.npos && message.ends_with(')') && hint.empty(); bracket = message.rfind(" (")) {
+    if (message.compare(bracket, 15, " (at character ") != 0) hint = message.substr(bracket + 2, message.size() - bracket - 3);
+    message.resize(bracket);
+  }
+  return {std::move(message), std::move(hint)};
+}
+
+/// The key or value of a tree that says `word`: as a whole, or else within its text.
+const Node* find_mention(const Node& tree, std::string_view word) {
+  const auto search = [&](auto&& self, const Node& node, bool whole) -> const Node* {
+    const auto says = [&](const Node& n) { return whole ? n.text == word : n.text.find(word) != n.text.npos; };
+    for (const Node& key : node.keys)
+      if (says(key)) return &key;
+    if (node.is_scalar() && says(node)) return &node;
+    for (const Node& item : node.items)
+      if (const Node* found = self(self, item, whole)) return found;
+    return nullptr;
+  };
+  if (word.empty()) return nullptr;
+  const Node* exact = search(search, tree, true);
+  return exact ? exact : search(search, tree, false);
+}
+
+/// The nearest of `known`, or the one that `word` abbreviates.
+std::string_view closest(std::string_view word, std::span<const std::string_view> known) {
+  if (word.size() < 2) return {};  // every letter is near to every other
+  if (const std::string_view near = nearest(word, known); !near.empty()) return near;
+  if (word.size() < 3) return {};
+  std::string_view found;
+  for (const std::string_view candidate : known) {
+    if (!candidate.starts_with(word) || candidate == found) continue;
+    if (!found.empty()) return {};
+    found = candidate;
+  }
+  return found;
+}
+
+/// "'iterations' belongs in stop_after", for a key that stands at the wrong place; "" for an unknown one.
+std::string place_of_key(std::string_view text) {
+  std::vector<std::string_view> names;
+  for (const KeyTable& table : key_tables())
+    for (const Key& key : table.keys)
+      if (!key.is_later) names.push_back(key.name);
+  const std::string_view near = closest(text, names);
+  if (near.empty() || near.size() < 4) return "";
+  std::string tables;
+  for (const KeyTable& table : key_tables())
+    if (std::ranges::find(table.keys, near, &Key::name) != table.keys.end()) tables += fmt::format("{}{}", tables.empty() ? "" : " or ", table.name);
+  return fmt::format("'{}' belongs in {}", near, tables);
+}
+
 /// A value given on the command line or in the environment: as it would be read in the file.
 Node parse_given(const std::string& text) {
   Diagnostics mistakes;
@@ -57,9 +112,9 @@ MapReader::MapReader(Decoder& decoder, const Node& map, std::span<const Key> key
     for (const Key& k : keys)
       if (!k.is_later) candidates.push_back(k.name);
     candidates.insert(candidates.end(), also.begin(), also.end());
-    const std::string_view near = nearest(key.text, candidates);
+    const std::string_view near = closest(key.text, candidates);
     decoder.error(key, fmt::format("unknown key '{}' {}", key.text, where),
-                  near.empty() ? std::string() : fmt::format("did you mean '{}'?", near));
+                  near.empty() ? place_of_key(key.text) : fmt::format("did you mean '{}'?", near));
   }
 }
 
@@ -83,19 +138,27 @@ void Decoder::option_error(std::string message, std::string hint) {
 }
 
 void Decoder::error_from(const Node& at, const Error& from, std::string_view before) {
-  std::string message = std::string(before) + from.text;
-  std::string hint;
-  const std::size_t bracket = message.rfind(" (");
-  if (bracket != message.npos && message.ends_with(')')) {
-    hint = message.substr(bracket + 2, message.size() - bracket - 3);
-    message.resize(bracket);
-  }
+  auto [message, hint] = split_hint(std::string(before) + from.text);
   error(at, std::move(message), std::move(hint));
+}
+
+void Decoder::error_below(const Node& tree, const Error& from, std::string_view before, std::string hint) {
+  auto [message, own_hint] = split_hint(std::string(before) + from.text);
+  const Node* at = &tree;
+  // The last quoted word is the most exact one: "field 'a': unknown name 'b'".
+  std::string_view rest = std::string_view(message).substr(before.size());
+  for (std::size_t open = rest.find('\''); open != rest.npos; open = rest.find('\'')) {
+    const std::size_t close = rest.find('\'', open + 1);
+    if (close == rest.npos) break;
+    if (const Node* found = find_mention(tree, rest.substr(open + 1, close - open - 1))) at = found;
+    rest.remove_prefix(close + 1);
+  }
+  error(*at, std::move(message), hint.empty() ? std::move(own_hint) : std::move(hint));
 }
 
 std::string Decoder::suggestion(std::string_view kind, std::string_view name, const std::vector<std::string>& known) {
   const std::vector<std::string_view> candidates(known.begin(), known.end());
-  if (const std::string_view near = nearest(name, candidates); !near.empty()) return fmt::format("did you mean '{}'?", near);
+  if (const std::string_view near = closest(name, candidates); !near.empty()) return fmt::format("did you mean '{}'?", near);
   if (known.empty()) return fmt::format("there is no {} here", kind);
   return known.size() <= 8 ? fmt::format("there {} {}", known.size() == 1 ? "is" : "are", fmt::join(known, ", ")) : std::string();
 }
@@ -128,7 +191,7 @@ void Decoder::decode_vars(const Node* node) {
       continue;
     }
     const std::vector<std::string_view> candidates(names.begin(), names.end());
-    const std::string_view near = nearest(name, candidates);
+    const std::string_view near = closest(name, candidates);
     option_error(fmt::format("--set {}: no such var in the scenario", name),
                  !near.empty() ? fmt::format("did you mean '{}'?", near) : std::string());
   }
@@ -157,6 +220,7 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
       return Error{fmt::format("'{}' cannot stand here: the environment is read in targets, outputs and vars", name)};
     }
     const auto found = environment(rest);
+    if (!found) hint = fmt::format("set {}, or give a default: ${{env.{}:-…}}", rest, rest);
     return fixed(found ? Value{*found} : Value{});
   }
   if (root == "secret" && dot != name.npos) {
@@ -184,9 +248,9 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
 
   const auto column_of = [&](const Dataset& data, std::string_view kind) -> Result<std::uint32_t> {
     if (const auto column = data.column(rest)) return *column;
-    if (!options_.read_files && data.columns().empty()) return 0u;
+    if (data.columns().empty()) return 0u;  // its file was not read, or has a mistake of its own
     const std::vector<std::string_view> columns(data.columns().begin(), data.columns().end());
-    const std::string_view near = nearest(rest, columns);
+    const std::string_view near = closest(rest, columns);
     hint = near.empty() ? fmt::format("its columns are {}", fmt::join(columns, ", ")) : fmt::format("did you mean '{}'?", near);
     if (rest.empty()) return Error{fmt::format("'{}' is a {}; name one of its columns", root, kind)};
     return Error{fmt::format("dataset '{}' has no column '{}'", data.name, rest)};
@@ -237,12 +301,14 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
     }
   if (scope.varies) {
     for (const auto& data : scenario_.datasets)
-      if (data->pick != Pick::exclusive)
+      if (data->pick != Pick::exclusive) {
+        if (data->columns().empty()) known.push_back(data->name + "." + rest);  // its file has a mistake of its own
         for (const std::string& column : data->columns()) known.push_back(data->name + "." + column);
+      }
     known.insert(known.end(), {"user.index", "user.iteration", "arrival.index"});
   }
   const std::vector<std::string_view> candidates(known.begin(), known.end());
-  if (const std::string_view near = nearest(name, candidates); !near.empty()) hint = fmt::format("did you mean '{}'?", near);
+  if (const std::string_view near = closest(name, candidates); !near.empty()) hint = fmt::format("did you mean '{}'?", near);
   return Error{fmt::format("unknown name '{}'", name)};
 }
 

@@ -156,8 +156,7 @@ void Decoder::decode_address(const Node& key, const Node* to, const std::string&
     if (by_name) out.target = *by_name;
     else if (fitting.size() == 1) out.target = fitting[0];
     else if (must_have && fitting.empty()) {
-      const bool all_broken = std::ranges::all_of(scenario_.targets, [](const TargetSpec& t) { return t.url.empty(); });
-      if (!all_broken || scenario_.targets.empty())
+      if (!has_bad_targets_)
         error(key, fmt::format("'{}' has nowhere to go: no target is {}", key.text, says()), "list one under `targets`");
     } else if (must_have || fitting.size() > 1) {
       std::vector<std::string> names;
@@ -177,7 +176,7 @@ void Decoder::decode_address(const Node& key, const Node* to, const std::string&
   }
   const auto target = std::ranges::find(scenario_.targets, name.text, &TargetSpec::name);
   if (target != scenario_.targets.end()) {
-    if (must_have && !target->url.empty() && !fits(schemes, target->url))
+    if (must_have && parse_target_url(target->url).url && !fits(schemes, target->url))
       error(name, fmt::format("'{}' cannot go to '{}', which is {}", key.text, target->name, target->url), fmt::format("it needs {}", says()));
     out.target = static_cast<std::uint32_t>(target - scenario_.targets.begin());
     return;

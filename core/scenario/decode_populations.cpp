@@ -37,7 +37,7 @@ void Decoder::decode_populations(const Node* node) {
 void Decoder::decode_shares(const Node* given, PopulationSpec& population, const Node& key) {
   if (given == nullptr) {
     if (scenario_.tasks.size() == 1) population.tasks.emplace_back(0, 1);
-    else error(key, fmt::format("population '{}' needs 'tasks'", population.name), suggestion("task", population.name, names_of_tasks()));
+    else error(key, fmt::format("population '{}' needs 'tasks'", population.name), scenario_.tasks.empty() ? std::string() : fmt::format("such as `tasks: {}`", scenario_.tasks[0].name));
     return;
   }
   const Node node = fold(*given, {});

@@ -39,6 +39,7 @@ std::string refuse_path(const std::string& folder, const std::string& path, fs::
 // ---- targets
 
 void Decoder::decode_targets(const Node* node) {
+  const std::size_t errors = diagnostics_.count(Severity::error);
   if (node && !node->is_null()) {
     if (node->is_map()) {
       for (std::size_t i = 0; i < node->keys.size(); ++i) decode_target(node->keys[i], node->items[i]);
@@ -47,6 +48,7 @@ void Decoder::decode_targets(const Node* node) {
     }
   }
   check_host_option();
+  has_bad_targets_ = diagnostics_.count(Severity::error) > errors;
 }
 
 void Decoder::decode_target(const Node& key, const Node& given) {
@@ -86,8 +88,9 @@ void Decoder::decode_target(const Node& key, const Node& given) {
     }
   }
   if (!node.is_map() || url.is_scalar()) {
+    const std::size_t errors = diagnostics_.count(Severity::error);
     target.url = text(url, scope, fmt::format("target '{}'", key.text));
-    if (!target.url.empty() || url.is_null()) {
+    if (diagnostics_.count(Severity::error) == errors && !(url.is_null() && given.is_scalar())) {
       const auto parsed = parse_target_url(target.url);
       if (!parsed.url) error_from(url, Error{parsed.error});
     }
@@ -252,18 +255,17 @@ std::uint32_t Decoder::decode_payload(const std::string& name, const Node& given
   const auto index = static_cast<std::uint32_t>(scenario_.payloads.size());
   scenario_.payloads.push_back({});
   scenario_.payloads.back().name = name;
+  const std::size_t errors = diagnostics_.count(Severity::error);
   check_payload_files(given);
+  if (diagnostics_.count(Severity::error) > errors) return index;  // a refused file is not opened
   const Value description = raw_value(given, scope);
   BoundNames names(*this, scope);
-  const std::size_t errors = diagnostics_.count(Severity::error);
   auto made = make_payload(name, description, {names, folder_});
   if (made) {
     scenario_.payloads[index] = std::move(*made);
     scenario_.payloads[index].name = name;
-  } else if (diagnostics_.count(Severity::error) == errors) {  // a refused file has been named already
-    const std::string before = name.empty() ? "" : fmt::format("payload '{}': ", name);
-    if (names.hint.empty()) error_from(given, made.error(), before);
-    else error(given, before + made.error().text, names.hint);
+  } else {
+    error_below(given, made.error(), name.empty() ? "" : fmt::format("payload '{}': ", name), names.hint);
   }
   return index;
 }

@@ -145,7 +145,9 @@ std::optional<Step> Decoder::decode_step(const Node& given, const StepPlace& pla
       for (const Key& k : kStepKeys) known.emplace_back(k.name);
       for (const Key& k : kCallKeys)
         if (k.name == key.text) {
-          error(key, fmt::format("'{}' belongs inside the operation's own map", key.text), fmt::format("write `http.get: {{ {}: … }}`", key.text));
+          const auto owner = std::ranges::find_if(node.keys, [&](const Node& k) { return catalog_.operation(k.text); });
+          error(key, fmt::format("'{}' belongs inside the operation's own map", key.text),
+                fmt::format("write `{}: {{ {}: … }}`", owner == node.keys.end() ? "http.get" : owner->text, key.text));
           known.clear();
           break;
         }
@@ -321,7 +323,7 @@ void Decoder::decode_control(const Node& step, const Node& key, const Node& give
         found = true;
       }
     }
-    if (!found) unknown(given, "record", value.text, records);
+    if (!found) error(given, fmt::format("no record '{}' was acquired here", value.text), records.empty() ? "" : suggestion("record", value.text, records));
     out.what = release;
   } else if (control == "interrupt") {
     if (!value.is_null() && value.text != "true") error(given, "'interrupt' takes nothing");

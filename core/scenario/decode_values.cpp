@@ -103,7 +103,7 @@ std::optional<Template> Decoder::compile(const Node& scalar, const NameScope& sc
     NoUser nobody;
     auto value = result.evaluate(nobody);
     if (!value) {
-      error(scalar, value.error().text);
+      error(scalar, value.error().text, names.hint);
       return std::nullopt;
     }
     error(scalar, "this value is read once and cannot vary", "generators and users' names stand in steps and payloads");
@@ -271,7 +271,7 @@ std::optional<Distribution> Decoder::distribution(const Node& map, const NameSco
   BoundNames names(*this, scope);
   auto made = make_distribution(*description, unit, {&names, folder_});
   if (made) return std::move(*made);
-  error_from(map, made.error());
+  error_below(map, made.error(), {});
   return std::nullopt;
 }
 

@@ -55,6 +55,8 @@ class Decoder {
   void option_error(std::string message, std::string hint = {});
   /// Another room's text; what stands in brackets at its end becomes the hint.
   void error_from(const Node& at, const Error& error, std::string_view before = {});
+  /// The same for a mistake somewhere below `tree`: at the key or value that the text quotes, if one is there.
+  void error_below(const Node& tree, const Error& error, std::string_view before, std::string hint = {});
   /// "unknown dataset 'x'" with the nearest of `known`, or all of them when they are few.
   static std::string suggestion(std::string_view kind, std::string_view name, const std::vector<std::string>& known);
   void unknown(const Node& at, std::string_view kind, std::string_view name, const std::vector<std::string>& known);
@@ -180,6 +182,7 @@ class Decoder {
   Diagnostics& diagnostics_;
   Scenario scenario_;
 
+  bool has_bad_targets_ = false;                     // then steps are not blamed for missing ones
   std::map<std::string, Node, std::less<>> vars_;
   std::vector<std::string> used_vars_;               // being folded now: a circle is a mistake
   Node tasks_node_, populations_node_;

@@ -106,6 +106,15 @@ void add_sample_names(const Steps& steps, std::vector<std::string>& names) {
   }
 }
 
+void add_written_names(const Node& node, std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    const Node& item = node.items[i];
+    if (node.is_map() && node.keys[i].text == "name" && item.is_scalar() && std::ranges::find(names, item.text) == names.end())
+      names.push_back(item.text);
+    add_written_names(item, names);
+  }
+}
+
 }  // namespace
 
 void Decoder::decode_thresholds(const Node* given) {
@@ -121,6 +130,10 @@ void Decoder::decode_thresholds(const Node* given) {
     names.populations.push_back(population.name);
     add_sample_names(population.on_start, names.steps);
     add_sample_names(population.on_stop, names.steps);
+  }
+  if (diagnostics_.has_errors()) {  // a step that was dropped for its mistakes still has its name
+    add_written_names(tasks_node_, names.steps);
+    add_written_names(populations_node_, names.steps);
   }
   for (const Node& item_given : node.items) {
     const Node item = fold(item_given, {});
@@ -139,10 +152,7 @@ void Decoder::decode_thresholds(const Node* given) {
       complain(*mistake);
       continue;
     }
-    // A file with other mistakes may lack steps because of them.
-    const bool is_whole = !diagnostics_.has_errors();
-    if (is_whole)
-      if (const auto mistake = resolve_threshold(std::get<Threshold>(parsed), names)) complain(*mistake);
+    if (const auto mistake = resolve_threshold(std::get<Threshold>(parsed), names)) complain(*mistake);
     scenario_.thresholds.push_back({item.text, item.mark});
   }
 }
