@@ -32,7 +32,7 @@ uint64_t next_mark() {
 
 /// The same descriptor with a number above 2, where dup2() in the child cannot meet it.
 Descriptor above_standard(Descriptor fd) {
-  if (fd.get() > 2) return fd;
+  if (fd.get() < 0 || fd.get() > 2) return fd;
   return Descriptor(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
 }
 
@@ -107,10 +107,16 @@ void Run::start(const Order& order, sq_call* call) {
   if (order.has_input && !input)
     return refuse(call, SQ_K_LOCAL_RESOURCE, errno,
                   "cannot hold standard input: " + error_words(errno));
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    return refuse(call, SQ_K_LOCAL_RESOURCE, errno, "cannot make a pipe: " + error_words(errno));
-  output_fd_ = Descriptor(ends[0]);
-  Descriptor output = above_standard(Descriptor(ends[1]));
+  Descriptor output;
+  if (::pipe2(ends, O_CLOEXEC) == 0) {
+    output_fd_ = Descriptor(ends[0]);
+    output = above_standard(Descriptor(ends[1]));
+  }
+  if (!output) {
+    const int error = errno;
+    output_fd_.reset();
+    return refuse(call, SQ_K_LOCAL_RESOURCE, error, "cannot make a pipe: " + error_words(error));
+  }
   ::fcntl(output_fd_.get(), F_SETFL, O_NONBLOCK);
 
   mark_ = next_mark();

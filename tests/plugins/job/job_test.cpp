@@ -3,6 +3,7 @@
 // real one.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -386,6 +387,29 @@ TEST_F(Job, AProgramThatChangedIsNotStarted) {
     EXPECT_EQ(run(user.start(prepared)).detail_text(), "p has changed since the start");
   }
   std::filesystem::remove(path);
+}
+
+TEST_F(Job, WithoutDescriptorsItFailsAndLeavesNothing) {
+  shell("exit 0");
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const int highest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  int failures = 0;
+  for (rlim_t more = 1; more <= 5; ++more) {  // each step of a start runs out once
+    const rlimit few{static_cast<rlim_t>(highest) + more, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    auto bindings = job->bind("run");
+    bindings.text("program", "cat").bytes("stdin", "x");
+    fake::Call& call = run(start(bindings));
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    if (call.outcome == SQ_OUT_OK) continue;
+    ++failures;
+    EXPECT_EQ(call.kind, uint32_t{SQ_K_LOCAL_RESOURCE});
+    EXPECT_EQ(call.code, EMFILE) << call.detail_text();
+  }
+  ::close(highest);
+  EXPECT_EQ(failures, 4);  // standard input, two ends of a pipe, the pidfd
+  EXPECT_EQ(children(), "");
 }
 
 TEST_F(Job, TwoHundredInARowLeaveNothing) {
