@@ -1,0 +1,169 @@
+#include "report/html_page.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/series_view.hpp"
+
+namespace squall {
+namespace {
+
+/// Names and errors come from files and servers: nothing of them may become markup.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    }
+  }
+  return out;
+}
+
+constexpr std::string_view kStyle = R"(
+:root{color-scheme:light dark;--line:#8884;--good:#1a7f37;--bad:#c62828;--ink:#2563a8}
+@media(prefers-color-scheme:dark){:root{--good:#56d364;--bad:#ff7b72;--ink:#79b8ff}}
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
+table{border-collapse:collapse;width:100%}th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+th:first-child,td:first-child{text-align:left;white-space:normal;overflow-wrap:anywhere}
+.good{color:var(--good)}.bad{color:var(--bad)}svg{width:100%;height:auto}figure{margin:0}figcaption{font-size:.9rem}
+.scroll{overflow-x:auto}footer{margin-top:2rem;font-size:.85rem}
+)";
+
+struct Point {
+  double x, y;
+};
+
+/// A line chart as SVG, with its numbers' range in the caption: readable without colour and script.
+std::string chart(const std::string& title, const std::vector<Point>& points, const std::string& most) {
+  if (points.size() < 2) return "";
+  constexpr double kWidth = 900, kHeight = 160;
+  double top = 0;
+  for (const Point& point : points) top = std::max(top, point.y);
+  if (top <= 0) top = 1;
+  const double first = points.front().x, span = std::max(points.back().x - first, 1.0);
+  // At most a point a pixel: the page's size does not grow with the run.
+  const std::size_t step = std::max<std::size_t>(1, points.size() / static_cast<std::size_t>(kWidth));
+  std::string path;
+  for (std::size_t i = 0; i < points.size(); i += step) {
+    double y = 0;
+    for (std::size_t k = i; k < std::min(i + step, points.size()); ++k) y = std::max(y, points[k].y);
+    path += fmt::format("{:.1f},{:.1f} ", (points[i].x - first) / span * kWidth, kHeight - y / top * (kHeight - 10));
+  }
+  return fmt::format(
+      "<figure><svg viewBox=\"0 0 900 160\" role=\"img\" aria-label=\"{0}, highest {1}\">"
+      "<polyline fill=\"none\" stroke=\"var(--ink)\" stroke-width=\"1.5\" points=\"{2}\"/></svg>"
+      "<figcaption>{0}; highest {1}; {3:.0f} s</figcaption></figure>\n",
+      escaped(title), escaped(most), path, span);
+}
+
+std::string charts(const RunResult& result) {
+  std::vector<Point> rate, users, p99;
+  double most_rate = 0, most_users = 0, most_p99 = 0;
+  for (const auto& window : result.timeline) {
+    const auto second = static_cast<double>(window->window);
+    double count = 0, present = 0, worst = 0;
+    for (const SeriesWindow& series : window->series) {
+      count += static_cast<double>(series.counts.count());
+      worst = std::max(worst, static_cast<double>(series.response.quantile_ns(0.99)));
+    }
+    for (const PopulationWindow& population : window->populations) present += static_cast<double>(population.users_present);
+    rate.push_back({second, count});
+    users.push_back({second, present});
+    p99.push_back({second, worst});
+    most_rate = std::max(most_rate, count);
+    most_users = std::max(most_users, present);
+    most_p99 = std::max(most_p99, worst);
+  }
+  return chart("Requests finished each second", rate, fmt::format("{:.0f}/s", most_rate)) +
+         chart("Slowest series' p99 response time each second", p99, time_text(most_p99)) +
+         chart("Users", users, fmt::format("{:.0f}", most_users));
+}
+
+std::string series_table(const RunResult& result) {
+  std::string out =
+      "<div class=scroll><table><thead><tr><th>population / name<th>operation<th>load<th>count<th>/s<th>failed"
+      "<th>p50<th>p90<th>p95<th>p99<th>p99.9<th>max<th>service p99<th>sent<th>received</thead><tbody>\n";
+  for (const SeriesTotals* series : series_to_show(result.snapshot)) {
+    const SparseHistogram& times = series->response;
+    out += fmt::format("<tr><td>{} / {}<td>{}<td>{}<td>{}<td>{:.1f}<td class={}>{}", escaped(series->key.population),
+                       escaped(series->key.name), escaped(series->key.operation), load_model_name(series->key.model),
+                       count_text(series->counts.count()), series_rate_per_s(*series, result.snapshot),
+                       series->counts.failed ? "bad" : "good", count_text(series->counts.failed));
+    for (const double q : {0.5, 0.9, 0.95, 0.99, 0.999}) out += "<td>" + time_text(static_cast<double>(times.quantile_ns(q)));
+    out += fmt::format("<td>{}<td>{}<td>{}<td>{}\n", time_text(static_cast<double>(times.max_ns())),
+                       time_text(static_cast<double>(series->service.quantile_ns(0.99))),
+                       bytes_text(static_cast<double>(series->counts.bytes_out)),
+                       bytes_text(static_cast<double>(series->counts.bytes_in)));
+  }
+  return out + "</tbody></table></div>\n";
+}
+
+std::string errors_table(const RunResult& result) {
+  std::string rows;
+  for (const SeriesTotals& series : result.snapshot.series) {
+    for (const ErrorCount& error : series.errors) {
+      rows += fmt::format("<tr><td>{} / {}<td>{}<td>{}<td>{}<td>{}\n", escaped(series.key.population),
+                          escaped(series.key.name), error_class_name(error.error), error.code, escaped(error.detail),
+                          count_text(error.count));
+    }
+  }
+  if (rows.empty()) return "";
+  return "<h2>Errors</h2><div class=scroll><table><thead><tr><th>series<th>class<th>code<th>detail<th>count</thead><tbody>\n" +
+         rows + "</tbody></table></div>\n";
+}
+
+}  // namespace
+
+std::string html_page(const RunResult& result) {
+  const bool is_good = result.verdict.word == VerdictWord::passed;
+  std::string out = fmt::format(
+      "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\">"
+      "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+      "<title>{0}: {1}</title><style>{2}</style></head><body>\n<h1>{0}: <span class={3}>{1}</span></h1>\n",
+      escaped(result.info.scenario), verdict_word(result.verdict.word), kStyle, is_good ? "good" : "bad");
+  for (const std::string& reason : result.verdict.reasons) out += fmt::format("<p class=bad>{}</p>\n", escaped(reason));
+  const SampleCounts totals = result.snapshot.totals();
+  out += fmt::format("<p>{} requests in {:.1f} s, {} failed; {} sent, {} received. Run {}, seed {}, {} shard{}.</p>\n",
+                     count_text(totals.count()), static_cast<double>(result.info.duration_ns) / 1e9,
+                     count_text(totals.failed), bytes_text(static_cast<double>(totals.bytes_out)),
+                     bytes_text(static_cast<double>(totals.bytes_in)), escaped(result.info.id), result.info.seed,
+                     result.info.shards, result.info.shards == 1 ? "" : "s");
+  if (!result.thresholds.empty()) {
+    out += "<h2>Thresholds</h2><table><thead><tr><th>rule<th>value<th></thead><tbody>\n";
+    for (const ThresholdResult& threshold : result.thresholds) {
+      out += fmt::format("<tr><td>{}<td>{:.4g} {}<td class={}>{}\n", escaped(threshold.rule), threshold.value,
+                         escaped(threshold.unit), threshold.passed ? "good" : "bad", threshold.passed ? "✓ holds" : "✗ broken");
+    }
+    out += "</tbody></table>\n";
+  }
+  out += "<h2>Response times</h2><p>From when each request was due. In closed load a user's next request waits for "
+         "its last, so it is due when it starts.</p>\n" + series_table(result) + errors_table(result);
+  out += "<h2>Over time</h2>\n" + charts(result);
+  out += "<h2>The generator itself</h2><table><tbody>\n";
+  for (const ValidityCheck& check : result.verdict.validity) {
+    out += fmt::format("<tr><td>{}<td>{}<td>must be {}<td class={}>{}\n", escaped(check.name), escaped(check.value),
+                       escaped(check.limit), check.holds ? "good" : "bad", check.holds ? "✓" : "✗");
+  }
+  out += fmt::format("<tr><td>CPU<td>{:.1f} s<td><td>\n<tr><td>peak memory<td>{}<td><td>\n</tbody></table>\n",
+                     result.info.cpu_s, bytes_text(static_cast<double>(result.info.peak_rss_bytes)));
+  for (const std::string& warning : result.verdict.warnings) out += fmt::format("<p>Warning: {}</p>\n", escaped(warning));
+  const IterationLedger& i = result.snapshot.ledger.iterations;
+  out += fmt::format("<h2>Ledger</h2><p>Iterations: planned {} = started {} + dropped {} + waiting {} + not due {}; "
+                     "started = completed {} + interrupted {} + cut {}.</p>\n",
+                     i.planned, i.started, i.dropped, i.waiting, i.not_due, i.completed, i.interrupted, i.cut);
+  out += "<h2>Journal</h2><table><thead><tr><th>event<th>at<th></thead><tbody>\n";
+  for (const JournalEntry& entry : result.journal) {
+    out += fmt::format("<tr><td>{}<td>{:.3f} s<td>{}\n", escaped(entry.event), static_cast<double>(entry.at_ns) / 1e9,
+                       escaped(entry.text));
+  }
+  return out + fmt::format("</tbody></table>\n<footer>squall {}</footer></body></html>\n", SQUALL_VERSION);
+}
+
+}  // namespace squall

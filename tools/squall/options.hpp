@@ -1,0 +1,49 @@
+// What the command line (and SQUALL_… variables) said, as plain data. main.cpp alone knows CLI11.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scenario/loader.hpp"
+
+namespace squall {
+
+struct Options {
+  std::string file;
+  LoadOptions load;
+  std::string plugin_path;
+  std::uint32_t shards = 1;
+  bool quiet = false;
+  bool no_color = false;
+  bool strict = false, strict_outputs = false, accept_invalid = false, exit_code_on_error = false;
+  std::optional<std::string> json, html;       // "-" or "": stdout
+  std::optional<std::string> results;          // folder
+  std::vector<std::string> outputs;            // NAME[=URI]
+  bool once = false, verbose = false;
+  std::string once_task;
+
+  // squall call OPERATION key=value …
+  std::string operation;
+  std::vector<std::string> arguments;
+
+  // squall plugins
+  std::string plugin_verb, plugin_name;
+  bool plugins_json = false;
+
+  // squall new scenario NAME
+  std::string new_name, new_template = "http";
+  bool force = false;
+};
+
+// Each returns the process's exit code.
+int run_command(const Options& options);
+int check_command(const Options& options);
+int call_command(Options options);
+int plugins_command(const Options& options);
+int new_command(const Options& options);
+int exit_codes_command();
+
+}  // namespace squall

@@ -1,0 +1,110 @@
+// squall plugins: what was found, and what it offers.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "options.hpp"
+#include "program.hpp"
+
+namespace squall {
+namespace {
+
+constexpr int kBadCommandLine = 2, kPluginNotLoaded = 113;
+
+std::string type_text(const ParamInfo& param) {
+  switch (param.unit) {
+    case SQ_U_BYTES: return "size";
+    case SQ_U_BYTES_PER_S: return "bytes/s";
+    case SQ_U_PER_S: return "rate";
+    case SQ_U_JSON: return "any, as JSON";
+    default: break;
+  }
+  static constexpr const char* kNames[] = {"any", "bool", "integer", "number", "text", "bytes", "duration",
+                                           "list", "map", "target", "payload"};
+  return param.type < std::size(kNames) ? kNames[param.type] : "?";
+}
+
+void print_params(const char* title, const std::vector<ParamInfo>& params) {
+  if (params.empty()) return;
+  fmt::print("  {}\n", title);
+  for (const ParamInfo& param : params) {
+    std::string notes;
+    if (param.is_required()) notes += ", required";
+    if (param.default_json) notes += ", default " + *param.default_json;
+    for (std::size_t i = 0; i < param.choices.size(); ++i) notes += (i ? " | " : ", one of ") + param.choices[i];
+    fmt::print("    {:<16} {}{}{}\n", param.name, type_text(param), notes, param.doc.empty() ? "" : ": " + param.doc);
+  }
+}
+
+int print_info(const Program& program, const std::string& name) {
+  if (const OperationInfo* operation = program.catalog.operation(name)) {
+    fmt::print("{}: {}\n", name, operation->doc);
+    print_params("parameters (and: to, name, timeout)", operation->params);
+    print_params("outputs", operation->outputs);
+    return 0;
+  }
+  if (const ProtocolInfo* protocol = program.catalog.protocol(name)) {
+    fmt::print("{} ({})\n", protocol->name, protocol->plugin);
+    print_params("options", protocol->options);
+    for (const OperationInfo& operation : protocol->operations) {
+      fmt::print("  {}.{}: {}\n", protocol->name, operation.name, operation.doc);
+    }
+    return 0;
+  }
+  fmt::print(stderr, "squall: no operation or protocol '{}'; there are:", name);
+  for (const std::string& known : program.catalog.operation_names()) fmt::print(stderr, " {}", known);
+  fmt::print(stderr, "\n");
+  return kBadCommandLine;
+}
+
+void print_json(const Program& program) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Plugin* plugin : program.registry.plugins()) {
+    nlohmann::json operations = nlohmann::json::array();
+    if (plugin->protocol) {
+      if (const ProtocolInfo* protocol = program.catalog.protocol(plugin->protocol->name)) {
+        for (const OperationInfo& operation : protocol->operations) {
+          operations.push_back(protocol->name + "." + operation.name);
+        }
+      }
+    }
+    list.push_back({{"id", plugin->root->id},
+                    {"name", plugin->protocol ? plugin->protocol->name : plugin->output ? plugin->output->name : ""},
+                    {"kind", plugin->protocol ? "protocol" : "output"},
+                    {"version", plugin->root->version},
+                    {"abi", fmt::format("{}.{}", plugin->root->abi_major, plugin->root->abi_minor)},
+                    {"path", plugin->path.string()},
+                    {"operations", operations}});
+  }
+  fmt::print("{}\n", list.dump(2));
+}
+
+}  // namespace
+
+int plugins_command(const Options& options) {
+  const auto program = load_program(options.plugin_path);
+  if (!program) return kPluginNotLoaded;
+  if (options.plugin_verb == "info") return print_info(*program, options.plugin_name);
+  if (!options.plugin_verb.empty() && options.plugin_verb != "list") {
+    fmt::print(stderr, "squall: plugins {}: write list or info NAME\n", options.plugin_verb);
+    return kBadCommandLine;
+  }
+  if (options.plugins_json) {
+    print_json(*program);
+    return 0;
+  }
+  for (const Plugin* plugin : program->registry.plugins()) {
+    fmt::print("{:<22} {:<8} {:<9} ABI {}.{}  {}\n", plugin->root->id, plugin->root->version,
+               plugin->protocol ? "protocol" : "output", plugin->root->abi_major, plugin->root->abi_minor,
+               plugin->root->description ? plugin->root->description : "");
+    if (!plugin->protocol) continue;
+    if (const ProtocolInfo* protocol = program->catalog.protocol(plugin->protocol->name)) {
+      for (const OperationInfo& operation : protocol->operations) {
+        fmt::print("    {:<20} {}\n", protocol->name + "." + operation.name, operation.doc);
+      }
+    }
+  }
+  return 0;
+}
+
+}  // namespace squall

@@ -1,0 +1,27 @@
+// What every verb needs first: the host's tables, the plugins, and the catalog of what they offer.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "plugin_host/extensions.hpp"
+#include "plugin_host/registry.hpp"
+#include "scenario/catalog.hpp"
+
+namespace squall {
+
+struct Program {
+  Extensions extensions;
+  Registry registry;
+  OperationCatalog catalog;
+
+  Program();
+};
+
+/// Loads all plugins of the directories; prints a sentence and returns nullptr when one cannot be (exit 113).
+std::unique_ptr<Program> load_program(const std::string& plugin_path);
+
+/// The last line on stderr: what the run was worth, and why.
+void print_end(const std::string& text);
+
+}  // namespace squall

@@ -1,0 +1,175 @@
+// squall run: a scenario from file to verdict.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "engine/plan.hpp"
+#include "fleet/local_run.hpp"
+#include "fleet/output_runner.hpp"
+#include "options.hpp"
+#include "program.hpp"
+#include "report/html_page.hpp"
+#include "report/live.hpp"
+#include "report/result_json.hpp"
+#include "report/summary.hpp"
+#include "run_scenario.hpp"
+
+namespace squall {
+namespace {
+
+constexpr int kBadScenario = 104, kPluginNotLoaded = 113, kInternal = 109;
+
+bool write_file(const std::string& path, const std::string& text) {
+  if (path.empty() || path == "-") return std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.flush();
+  if (!file) fmt::print(stderr, "squall: cannot write {}\n", path);
+  return file.good();
+}
+
+bool wants_color(const Options& options, std::FILE* out) {
+  if (options.no_color || std::getenv("NO_COLOR")) return false;
+  const char* term = std::getenv("TERM");
+  return ::isatty(::fileno(out)) && term && std::string_view(term) != "dumb";
+}
+
+std::vector<OutputSpec> all_outputs(const Scenario& scenario, const Options& options) {
+  std::vector<OutputSpec> outputs = scenario.outputs;
+  for (const std::string& text : options.outputs) {
+    const auto equals = text.find('=');
+    OutputSpec spec;
+    spec.plugin = text.substr(0, equals);
+    if (equals != std::string::npos) spec.options.emplace_back("file", Value{text.substr(equals + 1)});
+    outputs.push_back(std::move(spec));
+  }
+  return outputs;
+}
+
+/// Resolves threshold names against the plan; mistakes are printed as the loader prints its own.
+bool add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOptions& options) {
+  ThresholdNames names;
+  for (std::uint32_t i = 0; i < plan.series().size(); ++i) names.steps.push_back(plan.series().key(i).name);
+  for (const Task& task : scenario.tasks) names.tasks.push_back(task.name);
+  for (const PopulationSpec& population : scenario.populations) names.populations.push_back(population.name);
+  bool is_good = true;
+  for (const ThresholdSpec& spec : scenario.thresholds) {
+    auto parsed = parse_threshold(spec.text);
+    std::optional<ThresholdError> error;
+    if (auto* mistake = std::get_if<ThresholdError>(&parsed)) error = *mistake;
+    else error = resolve_threshold(std::get<Threshold>(parsed), names);
+    if (error) {
+      fmt::print(stderr, "{}:{}:{}: error: threshold '{}': {}{}\n", scenario.file, spec.mark.line,
+                 spec.mark.column, spec.text, error->message, error->hint.empty() ? "" : " (" + error->hint + ")");
+      is_good = false;
+    } else {
+      options.thresholds.push_back(std::get<Threshold>(parsed));
+    }
+  }
+  return is_good;
+}
+
+}  // namespace
+
+int run_scenario(const Program& program, const Scenario& scenario, const Options& options) {
+  std::vector<std::string> errors;
+  const auto plan = Plan::make(scenario, program.registry, errors);
+  std::unique_ptr<OutputRunner> outputs;
+  LocalRunOptions run;
+  if (errors.empty() && !add_thresholds(scenario, *plan, run.controller)) return kBadScenario;
+  if (errors.empty()) {
+    if (const auto specs = all_outputs(scenario, options); !specs.empty()) {
+      outputs = OutputRunner::make(specs, program.registry, errors);
+    }
+  }
+  if (!errors.empty()) {
+    for (const std::string& error : errors) fmt::print(stderr, "{}: error: {}\n", scenario.file, error);
+    return kBadScenario;
+  }
+  run.shards = options.shards;
+  run.controller.verdict.valid.lag_ns = scenario.run.valid_lag_ns;
+  run.controller.verdict.strict = options.strict;
+  run.controller.verdict.strict_outputs = options.strict_outputs;
+  run.controller.verdict.accept_invalid = options.accept_invalid;
+  run.controller.verdict.exit_code_on_error = options.exit_code_on_error;
+
+  std::unique_ptr<Live> live;
+  if (!options.quiet) {
+    LiveOptions style;
+    style.is_terminal = ::isatty(STDERR_FILENO) && !std::getenv("CI");
+    style.color = wants_color(options, stderr);
+    style.scenario = scenario.name;
+    style.planned_ns = plan->horizon_ns() == kNeverNs ? 0 : plan->horizon_ns();
+    live = std::make_unique<Live>(style);
+    run.on_tick = [&live](Controller& controller, std::int64_t now) {
+      live->show(controller.snapshot(), now, controller.is_stopping());
+    };
+  }
+  auto outcome = run_locally(*plan, std::move(run), outputs.get());
+  live.reset();
+  if (!outcome) {
+    fmt::print(stderr, "squall: {}\n", outcome.error().text);
+    return kInternal;
+  }
+  const RunResult& result = *outcome;
+  bool is_written = true;
+  const bool json_on_stdout = options.json && (options.json->empty() || *options.json == "-");
+  if (!options.quiet && !json_on_stdout) {
+    SummaryStyle style;
+    style.color = wants_color(options, stdout);
+    fmt::print("{}", summary_text(result, style));
+    std::fflush(stdout);
+  }
+  if (options.json) is_written = write_file(*options.json, result_json(result)) && is_written;
+  if (options.html) is_written = write_file(*options.html, html_page(result)) && is_written;
+  if (options.results) {
+    std::error_code error;
+    std::filesystem::create_directories(*options.results, error);
+    const std::string folder = *options.results + "/";
+    is_written = write_file(folder + "result.json", result_json(result)) && is_written;
+    is_written = write_file(folder + "timeline.jsonl", timeline_jsonl(result)) && is_written;
+    is_written = write_file(folder + "histograms.jsonl", histograms_jsonl(result)) && is_written;
+    is_written = write_file(folder + "journal.jsonl", journal_jsonl(result)) && is_written;
+  }
+  std::string why;
+  for (const std::string& reason : result.verdict.reasons) why += (why.empty() ? ": " : "; ") + reason;
+  fmt::print(stderr, "squall: {}{}\n", verdict_word(result.verdict.word), why);
+  return is_written ? result.verdict.exit_code : strongest_exit_code({result.verdict.exit_code, kInternal});
+}
+
+int run_command(const Options& options) {
+  const auto program = load_program(options.plugin_path);
+  if (!program) return kPluginNotLoaded;
+  const LoadResult loaded = load_scenario(options.file, program->catalog, options.load);
+  const std::string text = loaded.diagnostics.print();
+  if (!text.empty()) fmt::print(stderr, "{}", text);
+  if (!loaded) return kBadScenario;
+  return run_scenario(*program, *loaded.scenario, options);
+}
+
+int check_command(const Options& options) {
+  const auto program = load_program(options.plugin_path);
+  if (!program) return kPluginNotLoaded;
+  const LoadResult loaded = load_scenario(options.file, program->catalog, options.load);
+  const std::string text = loaded.diagnostics.print();
+  if (!text.empty()) fmt::print(stderr, "{}", text);
+  if (!loaded) return kBadScenario;
+  std::vector<std::string> errors;
+  const auto plan = Plan::make(*loaded.scenario, program->registry, errors);
+  ControllerOptions controller;
+  if (errors.empty() && !add_thresholds(*loaded.scenario, *plan, controller)) return kBadScenario;
+  for (const std::string& error : errors) fmt::print(stderr, "{}: error: {}\n", options.file, error);
+  if (!errors.empty()) return kBadScenario;
+  fmt::print("{}", describe_plan(*loaded.scenario));
+  for (const PopulationPlan& population : plan->populations()) {
+    if (population.planned > 0) fmt::print("planned {}: exactly {} iterations\n", population.spec->name, population.planned);
+  }
+  return 0;
+}
+
+}  // namespace squall
