@@ -215,9 +215,10 @@ TEST_F(Job, EndsWithItsLeaderAndTakesTheGroupAlong) {
 
 TEST_F(Job, TakesAlongWhatLeftTheGroup) {
   fake::Call& call = shell(
-      "setsid sh -c 'sleep 1000 </dev/null >/dev/null 2>&1 & echo $!' & wait $!\n"  // double fork
-      "setsid sh -c 'echo $$; sleep 1000 & sleep 1000' & sleep 0.1; exit 5");  // a session that
-                                                                               // lives
+      // A double fork, and a session that lives and then tells the leader to end.
+      "setsid sh -c 'sleep 1000 </dev/null >/dev/null 2>&1 & echo $!' & wait $!\n"
+      "trap 'exit 5' USR1\n"
+      "setsid sh -c \"echo \\$\\$; sleep 1000 & kill -USR1 $$; sleep 1000\" & wait");
   EXPECT_EQ(call.number("exit"), 5);
   std::istringstream pids(call.text("output"));
   int count = 0;
