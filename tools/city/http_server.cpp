@@ -68,6 +68,7 @@ void HttpServer::reset() {
   shared_.logins.clear();
   for (auto& desk : desks_) {
     desk->worker.ask([&desk] {
+      ++desk->resets;
       for (auto* counters : {&desk->plain, &desk->tls}) {
         const auto open = counters->open;
         *counters = {};

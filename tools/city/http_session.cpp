@@ -67,6 +67,7 @@ class HttpSession {
   std::int64_t read_ns_ = 0, received_ns_ = 0, reply_ns_ = 0;  // for the journal
   std::uint64_t answered_ = 0;
   bool is_settled_ = false;
+  std::uint64_t settled_at_reset_ = 0;
 };
 
 /// Reads more. False when the connection is at its end.
@@ -254,6 +255,7 @@ JournalEntry HttpSession<Stream>::journal_entry() const {
 template <class Stream>
 void HttpSession<Stream>::settle() {
   is_settled_ = true;
+  settled_at_reset_ = desk_.resets;
   ++counters_.statuses[answer_.status];
   counters_.response_bytes += answer_bytes_;
   counters_.response_body_bytes += answer_body_bytes_;
@@ -266,7 +268,7 @@ void HttpSession<Stream>::settle() {
 template <class Stream>
 void HttpSession<Stream>::withdraw() {
   ++counters_.cut_answers;
-  if (!is_settled_) return;
+  if (!is_settled_ || settled_at_reset_ != desk_.resets) return;
   if (--counters_.statuses[answer_.status] == 0) counters_.statuses.erase(answer_.status);
   counters_.response_bytes -= answer_bytes_;
   counters_.response_body_bytes -= answer_body_bytes_;

@@ -24,6 +24,7 @@ struct HttpDesk {
   GzipFiller gzip;
   Journal journal;
   HttpCounters plain, tls;
+  std::uint64_t resets = 0;  // what was counted before the last one cannot be taken back
 };
 
 Task<void> serve_http(HttpDesk& desk, Socket socket);
