@@ -7,8 +7,6 @@
 namespace squall::http {
 namespace {
 
-/// What the table calls Instance and Prepared take spans; kept apart so that the rest needs no
-/// thunks.
 constexpr sq_protocol kProtocol =
     plugin::protocol<Instance, Prepared, Shard, Session>("http", kOperations, kOptions);
 
