@@ -18,7 +18,7 @@ std::string brief(const Node& node) {
   for (std::size_t i = 0; i < node.items.size(); ++i) {
     if (i > 0) out += ", ";
     if (node.is_map()) out += node.keys[i].text + " ";
-    out += node.items[i].is_scalar() && node.items[i].quoted ? quoted(brief(node.items[i])) : brief(node.items[i]);
+    out += node.items[i].is_scalar() && node.items[i].quoted ? in_quotes(brief(node.items[i])) : brief(node.items[i]);
   }
   std::ranges::replace_if(out, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   if (out.size() > 80) out = out.substr(0, 77) + "...";
@@ -95,11 +95,11 @@ Matcher Decoder::decode_matcher(const Node& given, const NameScope& scope, UnitK
     scalar.text = std::move(text);
     if (has_hole(scalar)) return compile(scalar, scope);
     if (unit == UnitKind::duration) {
-      const auto ns = quantity(scalar, scope, unit, quoted(what));
+      const auto ns = quantity(scalar, scope, unit, in_quotes(what));
       return ns ? std::optional(Template(Value{Duration{static_cast<std::int64_t>(*ns)}})) : std::nullopt;
     }
     if (measures) {
-      const auto number = quantity(scalar, scope, unit, quoted(what));
+      const auto number = quantity(scalar, scope, unit, in_quotes(what));
       return number ? std::optional(Template(Value{*number})) : std::nullopt;
     }
     return Template(scalar_value(scalar));
@@ -177,7 +177,7 @@ void Decoder::decode_matcher_map(const Node& map, const NameScope& scope, UnitKi
       if (!compiled) return;
       value = std::move(*compiled);
     } else if (op != Matcher::Op::contains && unit != UnitKind::none && !reader["regex"]) {
-      const auto number = quantity(node, scope, unit, quoted(key));
+      const auto number = quantity(node, scope, unit, in_quotes(key));
       if (!number) return;
       value = unit == UnitKind::duration ? Template(Value{Duration{static_cast<std::int64_t>(*number)}}) : Template(Value{*number});
     } else if (compares) {

@@ -1,6 +1,7 @@
 // One operation step: where it goes, its parameters in the types that the plugin asks for, its name.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -202,7 +203,7 @@ bool Decoder::check_choice(const Node& node, const ParamInfo& info) {
 
 std::optional<Value> Decoder::typed(const Node& scalar, const ParamInfo& info) {
   if (!check_choice(scalar, info)) return std::nullopt;
-  const std::string what = quoted(info.name);
+  const std::string what = in_quotes(info.name);
   switch (info.type) {
     case SQ_T_BOOL: return Value{boolean(scalar, {}, what)};
     case SQ_T_DURATION: {
@@ -246,7 +247,7 @@ std::optional<ParamValue> Decoder::decode_param(const Node& key, const Node& giv
   out.mark = given.mark.line ? given.mark : key.mark;
   const Node node = fold(given, place.scope);
   if (node.is_null() && given.is_scalar() && !given.text.empty()) return std::nullopt;  // said already
-  const std::string what = quoted(info.name);
+  const std::string what = in_quotes(info.name);
   NameScope scope = place.scope;
   if (info.is_static()) scope.varies = false;
 
@@ -314,6 +315,11 @@ std::optional<ParamValue> Decoder::decode_param(const Node& key, const Node& giv
   }
   auto read = typed(node, info);
   if (!read) return std::nullopt;
+  if (info.name == "file" && read->text()) {  // relative to the scenario, wherever squall was started
+    const std::filesystem::path path(*read->text());
+    std::error_code failed;
+    if (path.is_relative()) read = Value{(std::filesystem::absolute(folder_.empty() ? "." : folder_, failed) / path).lexically_normal().string()};
+  }
   out.leaf = std::move(*read);
   return out;
 }

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "payload/suggestion.hpp"
 #include "scenario/decoder.hpp"
 
 namespace squall {
@@ -152,9 +151,7 @@ std::optional<Step> Decoder::decode_step(const Node& given, const StepPlace& pla
           break;
         }
       if (known.empty()) continue;
-      const std::vector<std::string_view> candidates(known.begin(), known.end());
-      const std::string_view near = nearest(key.text, candidates);
-      error(key, fmt::format("unknown step '{}' {}", key.text, place.where), near.empty() ? std::string() : fmt::format("did you mean '{}'?", near));
+      error(key, fmt::format("unknown step '{}' {}", key.text, place.where), did_you_mean_one_of(key.text, known));
     } else if (const ProtocolInfo* protocol = catalog_.protocol(key.text.substr(0, dot))) {
       std::vector<std::string> names;
       for (const OperationInfo& operation : protocol->operations) names.push_back(protocol->name + "." + operation.name);
@@ -162,10 +159,9 @@ std::optional<Step> Decoder::decode_step(const Node& given, const StepPlace& pla
     } else {
       std::vector<std::string> protocols;
       for (const ProtocolInfo& info : catalog_.protocols) protocols.push_back(info.name);
-      const std::vector<std::string_view> candidates(known.begin(), known.end());
-      const std::string_view near = nearest(key.text, candidates);
-      error(key, fmt::format("no plugin offers '{}'", key.text),
-            near.empty() ? fmt::format("protocols here: {}", fmt::join(protocols, ", ")) : fmt::format("did you mean '{}'?", near));
+      std::string hint = did_you_mean_one_of(key.text, known);
+      if (hint.empty()) hint = fmt::format("protocols here: {}", fmt::join(protocols, ", "));
+      error(key, fmt::format("no plugin offers '{}'", key.text), std::move(hint));
     }
   }
   if (!main) {

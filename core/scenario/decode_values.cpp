@@ -9,6 +9,8 @@
 namespace squall {
 namespace {
 
+constexpr std::size_t kMaxValues = 1'000'000;  // read out of vars, all together
+
 bool has_hole(std::string_view text) { return text.find("${") != text.npos; }
 bool has_secret(std::string_view text) { return text.find("${secret.") != text.npos; }
 
@@ -57,6 +59,7 @@ Node Decoder::fold(const Node& node, const NameScope& scope) {
         error(node, fmt::format("vars refer to each other in a circle: {}", var->first));
         return nothing_at(node);
       }
+      if (++expansions_ > kMaxValues) return nothing_at(node);
       used_vars_.push_back(var->first);
       NameScope wider = scope;
       wider.env = true;  // vars may look there
@@ -176,7 +179,7 @@ std::optional<std::uint64_t> Decoder::whole(const Node& given, const NameScope& 
     if (node.is_scalar() && read.to_number(real) && real == std::floor(real) && std::fabs(real) < 1e15) {
       if (real >= static_cast<double>(lowest) && real <= static_cast<double>(highest)) return static_cast<std::uint64_t>(real);
     } else {
-      error(node.mark.line ? node : given, fmt::format("{} is a whole number, this is {}", what, node.is_scalar() ? quoted(node.text) : node.kind_name()));
+      error(node.mark.line ? node : given, fmt::format("{} is a whole number, this is {}", what, node.is_scalar() ? in_quotes(node.text) : node.kind_name()));
       return std::nullopt;
     }
   }
@@ -202,7 +205,7 @@ bool Decoder::boolean(const Node& given, const NameScope& scope, std::string_vie
   std::string hint;
   if (std::ranges::find(kYes, node.text) != std::end(kYes)) hint = "write true";
   if (std::ranges::find(kNo, node.text) != std::end(kNo)) hint = "write false";
-  error(given, fmt::format("{} is true or false, this is {}", what, node.is_scalar() ? quoted(node.text) : node.kind_name()), hint);
+  error(given, fmt::format("{} is true or false, this is {}", what, node.is_scalar() ? in_quotes(node.text) : node.kind_name()), hint);
   return fallback;
 }
 
@@ -212,11 +215,15 @@ std::size_t Decoder::word(const Node& given, std::string_view what, std::span<co
     if (const auto found = std::ranges::find(words, node.text); found != words.end())
       return static_cast<std::size_t>(found - words.begin());
   }
-  error(given, fmt::format("{} is one of {}; this is {}", what, fmt::join(words, ", "), node.is_scalar() ? quoted(node.text) : node.kind_name()));
+  error(given, fmt::format("{} is one of {}; this is {}", what, fmt::join(words, ", "), node.is_scalar() ? in_quotes(node.text) : node.kind_name()));
   return 0;
 }
 
 std::optional<Value> Decoder::value(const Node& given, const NameScope& scope) {
+  if (++values_read_ > kMaxValues) {
+    if (values_read_ == kMaxValues + 1) error(given, fmt::format("vars expand to more than {} values", kMaxValues));
+    return std::nullopt;
+  }
   const Node node = fold(given, scope);
   switch (node.kind) {
     case Node::Kind::null: return Value{};
@@ -249,6 +256,10 @@ std::optional<Value> Decoder::value(const Node& given, const NameScope& scope) {
 }
 
 Value Decoder::raw_value(const Node& given, const NameScope& scope) {
+  if (++values_read_ > kMaxValues) {
+    if (values_read_ == kMaxValues + 1) error(given, fmt::format("vars expand to more than {} values", kMaxValues));
+    return {};
+  }
   const bool is_var = given.is_scalar() && vars_.contains(whole_name(given.text));
   const Node node = is_var ? fold(given, scope) : given;
   if (node.is_scalar()) return has_hole(node.text) ? Value{node.text} : scalar_value(node);

@@ -58,6 +58,9 @@ class Decoder {
   /// The same for a mistake somewhere below `tree`: at the key or value that the text quotes, if one is there.
   void error_below(const Node& tree, const Error& error, std::string_view before, std::string hint = {});
   /// "unknown dataset 'x'" with the nearest of `known`, or all of them when they are few.
+  /// "did you mean 'x'?", or "".
+  static std::string did_you_mean_one_of(std::string_view name, const std::vector<std::string>& known);
+  /// The same, or what there is when that is little.
   static std::string suggestion(std::string_view kind, std::string_view name, const std::vector<std::string>& known);
   void unknown(const Node& at, std::string_view kind, std::string_view name, const std::vector<std::string>& known);
 
@@ -86,7 +89,9 @@ class Decoder {
   DurationSource interval(const Node& node, const NameScope& scope, std::string_view what);
   std::map<std::string, std::string> tags(const Node& node);
 
-  // ---- names (decode_names.cpp)
+  // ---- names (decode_names.cpp, decode_locals.cpp)
+  /// user, env, now …: words that begin names of the language.
+  static bool is_root(std::string_view name);
   Result<Reference> resolve(std::string_view name, const NameScope& scope, std::string& hint);
   std::uint32_t add_state(std::string_view id);
   std::optional<std::string> environment(const std::string& name) const;
@@ -171,6 +176,7 @@ class Decoder {
 
   // ---- after all sections
   void check_circles();
+  void add_folder_options();
   void apply_options();
   bool keep_only();
   void scale();
@@ -193,6 +199,7 @@ class Decoder {
   std::vector<std::pair<std::uint32_t, Node>> after_;  // population, where its `after` stands
   std::map<std::string, std::uint32_t, std::less<>> state_ids_;  // one walk that two templates share
   std::uint32_t locals_ = 0, states_ = 0;
+  std::size_t expansions_ = 0, values_read_ = 0;     // work that vars ask for; limited
 };
 
 /// A map's keys against its table: unknown ones are reported once, at construction.
@@ -222,7 +229,7 @@ class BoundNames : public Names {
 };
 
 /// `name` in quotes, for messages.
-inline std::string quoted(std::string_view name) {
+inline std::string in_quotes(std::string_view name) {
   std::string text = "'";
   return text.append(name).append("'");
 }

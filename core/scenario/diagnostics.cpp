@@ -9,6 +9,7 @@ namespace squall {
 namespace {
 
 constexpr std::size_t kMaxShown = 160;  // of a source line
+constexpr std::size_t kMaxKept = 1000;
 
 /// Printable: a terminal must not obey what stands in a file.
 std::string printable(std::string_view text) {
@@ -23,6 +24,10 @@ bool begins_code_point(char c) { return (static_cast<unsigned char>(c) & 0xC0) !
 }  // namespace
 
 void Diagnostics::add(Diagnostic diagnostic) {
+  if (list_.size() >= kMaxKept) {  // a broken generator of scenarios, not a person
+    ++left_out_;
+    return;
+  }
   if (std::ranges::find(list_, diagnostic) == list_.end()) list_.push_back(std::move(diagnostic));
 }
 
@@ -56,6 +61,7 @@ std::string Diagnostics::print() const {
     out += '\n';
     if (has_line) print_source(d, out);
   }
+  if (left_out_ > 0) out += fmt::format("and {} more\n", left_out_);
   return out;
 }
 

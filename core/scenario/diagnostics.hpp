@@ -43,6 +43,7 @@ class Diagnostics {
  private:
   void print_source(const Diagnostic& diagnostic, std::string& out) const;
   std::vector<Diagnostic> list_;
+  std::size_t left_out_ = 0;  // beyond the first thousand
   std::map<std::string, std::string> sources_;
 };
 

@@ -50,6 +50,7 @@ void Decoder::decode(const Node& root) {
   for (std::size_t i = 0; i < scenario_.populations.size(); ++i)
     decode_population(populations_node_.items[i], scenario_.populations[i], populations_node_.keys[i]);
   check_circles();
+  add_folder_options();
   decode_run(map["run"]);
   decode_outputs(map["outputs"]);
   decode_thresholds(map["thresholds"]);
@@ -58,6 +59,19 @@ void Decoder::decode(const Node& root) {
   for (PopulationSpec& population : scenario_.populations) {
     population.locals = locals_;
     population.states = states_;
+  }
+}
+
+/// A plugin that takes a `directory` begins relative paths there: the scenario's own, when nothing is said.
+void Decoder::add_folder_options() {
+  for (ProtocolSpec& protocol : scenario_.protocols) {
+    const ProtocolInfo* info = catalog_.protocol(protocol.name);
+    const bool takes = info && std::ranges::find(info->options, "directory", &ParamInfo::name) != info->options.end();
+    const bool is_given = std::ranges::any_of(protocol.options, [](const auto& option) { return option.first == "directory"; });
+    if (!takes || is_given) continue;
+    std::error_code failed;
+    const auto folder = std::filesystem::absolute(folder_.empty() ? "." : folder_, failed);
+    protocol.options.emplace_back("directory", Value{folder.lexically_normal().string()});
   }
 }
 

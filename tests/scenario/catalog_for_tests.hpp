@@ -96,7 +96,7 @@ inline OperationCatalog catalog_for_tests() {
     catalog.protocols.push_back(std::move(udp));
   }
   {
-    ProtocolInfo job{"job", "org.squall.job", {p(SQ_T_MAP, "programs", 0, SQ_U_NONE, {})}, {}};
+    ProtocolInfo job{"job", "org.squall.job", {p(SQ_T_MAP, "programs", 0, SQ_U_NONE, {}), p(SQ_T_STR, "directory", 0, SQ_U_NONE, {})}, {}};
     job.operations.push_back(operation_info(
         "run", {p(SQ_T_STR, "program", SQ_P_REQUIRED | SQ_P_STATIC, SQ_U_NONE, {}), p(SQ_T_MAP, "args", 0, SQ_U_NONE, {}),
                 p(SQ_T_MAP, "env", 0, SQ_U_NONE, {}), p(SQ_T_STR, "stdin", 0, SQ_U_NONE, {})},

@@ -492,6 +492,17 @@ TEST_F(LoaderTest, FilesOutsideTheFolderAreRefused) {
   folder_ = folder_.parent_path();
 }
 
+TEST_F(LoaderTest, RelativePathsBeginAtTheScenario) {
+  const Scenario& s = load(R"(
+targets: { lake: "tcp://h:1" }
+tasks: { t: [ tcp.dump: { source: file, file: big.bin }, job.run: { program: p } ] }
+populations: { p: { load: { users: 1 } } }
+)");
+  EXPECT_EQ(std::get<Value>(operation(s.tasks[0].steps).params[1].leaf).to_text(), (folder_ / "big.bin").string());
+  EXPECT_EQ(s.protocols[1].options[0].first, "directory");
+  EXPECT_EQ(s.protocols[1].options[0].second.to_text(), folder_.string());
+}
+
 TEST_F(LoaderTest, LibrariesAreFoundBeforePluginsAreLoaded) {
   file("s.yaml", "plugins: { my-tasks: { library: libmy_tasks.so }, job: {} }\n");
   EXPECT_EQ(plugin_libraries((folder_ / "s.yaml").string()), std::vector<std::string>{"libmy_tasks.so"});

@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <random>
 
 #include "catalog_for_tests.hpp"
 #include "scenario/loader.hpp"
@@ -82,6 +83,30 @@ TEST(Mistakes, AnyCutOfAGoodFileIsReadWithoutHarm) {
     const auto result = load_scenario_text(good.substr(0, cut), "s.yaml", SQUALL_SOURCE_DIR "/examples", catalog, options);
     EXPECT_TRUE(result || result.diagnostics.has_errors());
   }
+}
+
+TEST(Mistakes, AnyChangedByteIsReadWithoutHarm) {
+  const std::string good = read_file(SQUALL_SOURCE_DIR "/examples/hello-login.yaml") + read_file(SQUALL_SOURCE_DIR "/tests/scenario/mistakes/shop.yaml");
+  const OperationCatalog catalog = catalog_for_tests();
+  LoadOptions options = no_environment();
+  options.read_files = false;
+  std::mt19937 random(3);
+  for (int i = 0; i < 300; ++i) {
+    std::string text = i % 2 ? good : good.substr(0, good.find("scenario: shop"));
+    for (int k = 0; k < 3; ++k) text[random() % text.size()] = "{}[]:,-\"'$ \n%&*!x0"[random() % 19];
+    const auto result = load_scenario_text(text, "s.yaml", SQUALL_SOURCE_DIR "/examples", catalog, options);
+    EXPECT_TRUE(result || result.diagnostics.has_errors());
+  }
+}
+
+TEST(Mistakes, VarsThatMultiplyAreStopped) {
+  std::string texts = "vars:\n  a0: x\n", lists = "vars:\n  a0: x\n";
+  for (int i = 1; i <= 30; ++i) {
+    texts += "  a" + std::to_string(i) + ": \"${a" + std::to_string(i - 1) + "}${a" + std::to_string(i - 1) + ":-}\"\n";
+    lists += "  a" + std::to_string(i) + ": [ \"${a" + std::to_string(i - 1) + "}\", \"${a" + std::to_string(i - 1) + "}\" ]\n";
+  }
+  EXPECT_NE(mistakes(texts + "description: \"${a30}\"").find("vars refer to each other too often"), std::string::npos);
+  EXPECT_NE(mistakes(lists + "payloads: { p: { json: \"${a30}\" } }").find("vars expand to more than 1000000 values"), std::string::npos);
 }
 
 }  // namespace
