@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "options.hpp"
-#include "program.hpp"
+#include "toolbox.hpp"
 #include "run_scenario.hpp"
 
 namespace squall {
@@ -32,10 +32,10 @@ std::pair<std::string, std::string> split_address(const std::string& address) {
 }  // namespace
 
 int call_command(Options options) {
-  const auto program = load_program(options.plugin_path);
-  if (!program) return kPluginNotLoaded;
+  const auto toolbox = load_toolbox(options.plugin_path);
+  if (!toolbox) return kPluginNotLoaded;
   std::string target, parameters;
-  const OperationInfo* operation = program->catalog.operation(options.operation);
+  const OperationInfo* operation = toolbox->catalog.operation(options.operation);
   bool takes_path = false;
   if (operation) {
     for (const ParamInfo& param : operation->params) takes_path = takes_path || param.name == "path";
@@ -68,11 +68,11 @@ int call_command(Options options) {
   text += fmt::format("tasks: {{ call: {{ {}: {{ {} }} }} }}\n", options.operation, parameters);
   text += fmt::format("populations: {{ users: {{ tasks: call, load: {{ {} }} }} }}\n", load);
   if (!duration.empty()) text += fmt::format("run: {{ for: {} }}\n", duration);
-  const LoadResult loaded = load_scenario_text(text, "(command line)", ".", program->catalog, options.load);
+  const LoadResult loaded = load_scenario_text(text, "(command line)", ".", toolbox->catalog, options.load);
   const std::string mistakes = loaded.diagnostics.print();
   if (!mistakes.empty()) fmt::print(stderr, "{}", mistakes);
   if (!loaded) return kBadScenario;
-  return run_scenario(*program, *loaded.scenario, options);
+  return run_scenario(*toolbox, *loaded.scenario, options);
 }
 
 }  // namespace squall

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "options.hpp"
-#include "program.hpp"
+#include "toolbox.hpp"
 
 namespace squall {
 namespace {
@@ -36,14 +36,14 @@ void print_params(const char* title, const std::vector<ParamInfo>& params) {
   }
 }
 
-int print_info(const Program& program, const std::string& name) {
-  if (const OperationInfo* operation = program.catalog.operation(name)) {
+int print_info(const Toolbox& toolbox, const std::string& name) {
+  if (const OperationInfo* operation = toolbox.catalog.operation(name)) {
     fmt::print("{}: {}\n", name, operation->doc);
     print_params("parameters (and: to, name, timeout)", operation->params);
     print_params("outputs", operation->outputs);
     return 0;
   }
-  if (const ProtocolInfo* protocol = program.catalog.protocol(name)) {
+  if (const ProtocolInfo* protocol = toolbox.catalog.protocol(name)) {
     fmt::print("{} ({})\n", protocol->name, protocol->plugin);
     print_params("options", protocol->options);
     for (const OperationInfo& operation : protocol->operations) {
@@ -52,17 +52,17 @@ int print_info(const Program& program, const std::string& name) {
     return 0;
   }
   fmt::print(stderr, "squall: no operation or protocol '{}'; there are:", name);
-  for (const std::string& known : program.catalog.operation_names()) fmt::print(stderr, " {}", known);
+  for (const std::string& known : toolbox.catalog.operation_names()) fmt::print(stderr, " {}", known);
   fmt::print(stderr, "\n");
   return kBadCommandLine;
 }
 
-void print_json(const Program& program) {
+void print_json(const Toolbox& toolbox) {
   nlohmann::json list = nlohmann::json::array();
-  for (const Plugin* plugin : program.registry.plugins()) {
+  for (const Plugin* plugin : toolbox.registry.plugins()) {
     nlohmann::json operations = nlohmann::json::array();
     if (plugin->protocol) {
-      if (const ProtocolInfo* protocol = program.catalog.protocol(plugin->protocol->name)) {
+      if (const ProtocolInfo* protocol = toolbox.catalog.protocol(plugin->protocol->name)) {
         for (const OperationInfo& operation : protocol->operations) {
           operations.push_back(protocol->name + "." + operation.name);
         }
@@ -82,23 +82,23 @@ void print_json(const Program& program) {
 }  // namespace
 
 int plugins_command(const Options& options) {
-  const auto program = load_program(options.plugin_path);
-  if (!program) return kPluginNotLoaded;
-  if (options.plugin_verb == "info") return print_info(*program, options.plugin_name);
+  const auto toolbox = load_toolbox(options.plugin_path);
+  if (!toolbox) return kPluginNotLoaded;
+  if (options.plugin_verb == "info") return print_info(*toolbox, options.plugin_name);
   if (!options.plugin_verb.empty() && options.plugin_verb != "list") {
     fmt::print(stderr, "squall: plugins {}: write list or info NAME\n", options.plugin_verb);
     return kBadCommandLine;
   }
   if (options.plugins_json) {
-    print_json(*program);
+    print_json(*toolbox);
     return 0;
   }
-  for (const Plugin* plugin : program->registry.plugins()) {
+  for (const Plugin* plugin : toolbox->registry.plugins()) {
     fmt::print("{:<22} {:<8} {:<9} ABI {}.{}  {}\n", plugin->root->id, plugin->root->version,
                plugin->protocol ? "protocol" : "output", plugin->root->abi_major, plugin->root->abi_minor,
                plugin->root->description ? plugin->root->description : "");
     if (!plugin->protocol) continue;
-    if (const ProtocolInfo* protocol = program->catalog.protocol(plugin->protocol->name)) {
+    if (const ProtocolInfo* protocol = toolbox->catalog.protocol(plugin->protocol->name)) {
       for (const OperationInfo& operation : protocol->operations) {
         fmt::print("    {:<20} {}\n", protocol->name + "." + operation.name, operation.doc);
       }

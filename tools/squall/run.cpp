@@ -12,7 +12,7 @@
 #include "fleet/local_run.hpp"
 #include "fleet/output_runner.hpp"
 #include "options.hpp"
-#include "program.hpp"
+#include "toolbox.hpp"
 #include "report/html_page.hpp"
 #include "report/live.hpp"
 #include "report/result_json.hpp"
@@ -76,15 +76,15 @@ bool add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOption
 
 }  // namespace
 
-int run_scenario(const Program& program, const Scenario& scenario, const Options& options) {
+int run_scenario(const Toolbox& toolbox, const Scenario& scenario, const Options& options) {
   std::vector<std::string> errors;
-  const auto plan = Plan::make(scenario, program.registry, errors);
+  const auto plan = Plan::make(scenario, toolbox.registry, errors);
   std::unique_ptr<OutputRunner> outputs;
   LocalRunOptions run;
   if (errors.empty() && !add_thresholds(scenario, *plan, run.controller)) return kBadScenario;
   if (errors.empty()) {
     if (const auto specs = all_outputs(scenario, options); !specs.empty()) {
-      outputs = OutputRunner::make(specs, program.registry, errors);
+      outputs = OutputRunner::make(specs, toolbox.registry, errors);
     }
   }
   if (!errors.empty()) {
@@ -143,24 +143,24 @@ int run_scenario(const Program& program, const Scenario& scenario, const Options
 }
 
 int run_command(const Options& options) {
-  const auto program = load_program(options.plugin_path);
-  if (!program) return kPluginNotLoaded;
-  const LoadResult loaded = load_scenario(options.file, program->catalog, options.load);
+  const auto toolbox = load_toolbox(options.plugin_path);
+  if (!toolbox) return kPluginNotLoaded;
+  const LoadResult loaded = load_scenario(options.file, toolbox->catalog, options.load);
   const std::string text = loaded.diagnostics.print();
   if (!text.empty()) fmt::print(stderr, "{}", text);
   if (!loaded) return kBadScenario;
-  return run_scenario(*program, *loaded.scenario, options);
+  return run_scenario(*toolbox, *loaded.scenario, options);
 }
 
 int check_command(const Options& options) {
-  const auto program = load_program(options.plugin_path);
-  if (!program) return kPluginNotLoaded;
-  const LoadResult loaded = load_scenario(options.file, program->catalog, options.load);
+  const auto toolbox = load_toolbox(options.plugin_path);
+  if (!toolbox) return kPluginNotLoaded;
+  const LoadResult loaded = load_scenario(options.file, toolbox->catalog, options.load);
   const std::string text = loaded.diagnostics.print();
   if (!text.empty()) fmt::print(stderr, "{}", text);
   if (!loaded) return kBadScenario;
   std::vector<std::string> errors;
-  const auto plan = Plan::make(*loaded.scenario, program->registry, errors);
+  const auto plan = Plan::make(*loaded.scenario, toolbox->registry, errors);
   ControllerOptions controller;
   if (errors.empty() && !add_thresholds(*loaded.scenario, *plan, controller)) return kBadScenario;
   for (const std::string& error : errors) fmt::print(stderr, "{}: error: {}\n", options.file, error);

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "options.hpp"
-#include "program.hpp"
+#include "toolbox.hpp"
 
 namespace squall {
 
-int run_scenario(const Program& program, const Scenario& scenario, const Options& options);
+int run_scenario(const Toolbox& toolbox, const Scenario& scenario, const Options& options);
 
 }  // namespace squall

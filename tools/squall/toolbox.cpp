@@ -1,4 +1,4 @@
-#include "program.hpp"
+#include "toolbox.hpp"
 
 #include <fmt/format.h>
 
@@ -16,26 +16,26 @@ void write_log(std::uint32_t level, std::string_view text) {
 
 }  // namespace
 
-Program::Program() : extensions(write_log), registry(extensions) { offer_host_tables(extensions); }
+Toolbox::Toolbox() : extensions(write_log), registry(extensions) { offer_host_tables(extensions); }
 
-std::unique_ptr<Program> load_program(const std::string& plugin_path) {
-  auto program = std::make_unique<Program>();
+std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path) {
+  auto toolbox = std::make_unique<Toolbox>();
   const auto directories = plugin_directories(plugin_path);
   if (directories.empty()) {
     fmt::print(stderr, "squall: no plugin directory: give one with --plugin-path or SQUALL_PLUGIN_PATH\n");
     return nullptr;
   }
   for (const auto& directory : directories) {
-    if (auto loaded = program->registry.load_directory(directory); !loaded) {
+    if (auto loaded = toolbox->registry.load_directory(directory); !loaded) {
       fmt::print(stderr, "squall: {}\n", loaded.error().text);
       return nullptr;
     }
   }
-  for (const Plugin* plugin : program->registry.plugins()) {
-    if (plugin->protocol) program->catalog.add(*plugin->protocol, plugin->root->id);
-    if (plugin->output) program->catalog.add(*plugin->output);
+  for (const Plugin* plugin : toolbox->registry.plugins()) {
+    if (plugin->protocol) toolbox->catalog.add(*plugin->protocol, plugin->root->id);
+    if (plugin->output) toolbox->catalog.add(*plugin->output);
   }
-  return program;
+  return toolbox;
 }
 
 void print_end(const std::string& text) { fmt::print(stderr, "{}\n", text); }

@@ -10,16 +10,16 @@
 
 namespace squall {
 
-struct Program {
+struct Toolbox {
   Extensions extensions;
   Registry registry;
   OperationCatalog catalog;
 
-  Program();
+  Toolbox();
 };
 
 /// Loads all plugins of the directories; prints a sentence and returns nullptr when one cannot be (exit 113).
-std::unique_ptr<Program> load_program(const std::string& plugin_path);
+std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path);
 
 /// The last line on stderr: what the run was worth, and why.
 void print_end(const std::string& text);
