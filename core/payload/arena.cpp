@@ -20,7 +20,8 @@ void fill_random(char* out, std::size_t size, RandomStream& random) {
   }
 }
 
-// Blocks of 256 bytes, the first `share` of each random and the rest zeros; the fraction is carried on.
+// Blocks of 256 bytes, the first `share` of each random and the rest zeros; the fraction is carried
+// on.
 std::string mixed(std::size_t size, double share, std::uint64_t key) {
   constexpr std::size_t kBlock = 256;
   std::string bytes(size, '\0');
@@ -50,7 +51,9 @@ double entropy_of(double p) {
 
 }  // namespace
 
-std::shared_ptr<const Arena> Arena::zero() { return std::make_shared<Arena>(std::string(1 << 20, '\0'), false); }
+std::shared_ptr<const Arena> Arena::zero() {
+  return std::make_shared<Arena>(std::string(1 << 20, '\0'), false);
+}
 
 std::shared_ptr<const Arena> Arena::pattern() {
   std::string bytes(1 << 20, '\0');
@@ -67,7 +70,8 @@ std::shared_ptr<const Arena> Arena::random(std::uint64_t key) {
 
 std::shared_ptr<const Arena> Arena::compressible(double ratio, std::uint64_t key) {
   if (ratio <= 1) return random(key);
-  // The ratio falls as the share of random bytes grows: bisection on what deflate really makes of it.
+  // The ratio falls as the share of random bytes grows: bisection on what deflate really makes of
+  // it.
   double low = 0, high = 1;
   for (int i = 0; i < 14; ++i) {
     const double middle = (low + high) / 2;

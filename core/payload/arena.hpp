@@ -11,7 +11,8 @@ namespace squall {
 
 class Arena {
  public:
-  /// 4 MiB: larger than deflate's window and zstd's usual one, so that going round does not compress.
+  /// 4 MiB: larger than deflate's window and zstd's usual one, so that going round does not
+  /// compress.
   static constexpr std::size_t kSize = std::size_t{1} << 22;
 
   static std::shared_ptr<const Arena> zero();

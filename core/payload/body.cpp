@@ -130,7 +130,8 @@ bool Body::append_all(std::string& out, std::string& error) const {
         if (count < 0 && errno == EINTR) continue;
         if (count <= 0) {
           const std::string& path = static_cast<const OpenFile*>(piece.source)->path();
-          error = "cannot read '" + path + "': " + (count < 0 ? std::strerror(errno) : "it has become shorter");
+          error = "cannot read '" + path +
+                  "': " + (count < 0 ? std::strerror(errno) : "it has become shorter");
           return false;
         }
         read += static_cast<std::uint64_t>(count);

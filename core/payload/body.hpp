@@ -1,6 +1,6 @@
-// One message, as a list of pieces: text it owns, constants, stretches of an arena, ranges of a file.
-// Read it in chunks; nothing is copied until the socket does. Belongs to one user at a time and is
-// rendered anew for each message, keeping its memory.
+// One message, as a list of pieces: text it owns, constants, stretches of an arena, ranges of a
+// file. Read it in chunks; nothing is copied until the socket does. Belongs to one user at a time
+// and is rendered anew for each message, keeping its memory.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,8 @@ class Body {
   void add_view(std::string_view bytes);  // bytes outlive the message: a plan's constants
   void add_arena(const Arena& arena, std::uint64_t start, std::uint64_t size);
   void add_file(const OpenFile& file, std::uint64_t offset, std::uint64_t size);
-  /// Values of the payload's fields while it renders; here because their memory is reused with the Body.
+  /// Values of the payload's fields while it renders; here because their memory is reused with the
+  /// Body.
   std::vector<Value>& fields() { return fields_; }
 
  private:

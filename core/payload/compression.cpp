@@ -24,7 +24,8 @@ class Deflater {
     if (!is_open_ || deflateReset(&stream_) != Z_OK) return false;
     const std::size_t begin = out.size();
     out.resize(begin + deflateBound(&stream_, bytes.size()));
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib does not write there
+    stream_.next_in =
+        reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib does not write there
     stream_.avail_in = static_cast<uInt>(bytes.size());
     stream_.next_out = reinterpret_cast<Bytef*>(out.data() + begin);
     stream_.avail_out = static_cast<uInt>(out.size() - begin);
@@ -60,8 +61,8 @@ bool compress(Coding coding, std::string_view bytes, std::string& out) {
       thread_local std::unique_ptr<ZSTD_CCtx, Free> context(ZSTD_createCCtx());
       const std::size_t begin = out.size();
       out.resize(begin + ZSTD_compressBound(bytes.size()));
-      const std::size_t size =
-          ZSTD_compressCCtx(context.get(), out.data() + begin, out.size() - begin, bytes.data(), bytes.size(), 3);
+      const std::size_t size = ZSTD_compressCCtx(context.get(), out.data() + begin,
+                                                 out.size() - begin, bytes.data(), bytes.size(), 3);
       const bool done = ZSTD_isError(size) == 0;
       out.resize(begin + (done ? size : 0));
       return done;
@@ -72,10 +73,14 @@ bool compress(Coding coding, std::string_view bytes, std::string& out) {
 
 std::string_view coding_name(Coding coding) {
   switch (coding) {
-    case Coding::gzip: return "gzip";
-    case Coding::deflate: return "deflate";
-    case Coding::zstd: return "zstd";
-    default: return "";
+    case Coding::gzip:
+      return "gzip";
+    case Coding::deflate:
+      return "deflate";
+    case Coding::zstd:
+      return "zstd";
+    default:
+      return "";
   }
 }
 

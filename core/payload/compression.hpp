@@ -1,5 +1,5 @@
-// Body codings: gzip and deflate by zlib (level 6), zstd (level 3). The same bytes give the same bytes:
-// no time, no file name in the header.
+// Body codings: gzip and deflate by zlib (level 6), zstd (level 3). The same bytes give the same
+// bytes: no time, no file name in the header.
 #pragma once
 
 #include <cstdint>

@@ -29,7 +29,9 @@ int hex_digit(char c) {
   return -1;
 }
 
-const unsigned char* raw(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+const unsigned char* raw(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 
 // Fetched once: an implicit fetch per message takes a lock in OpenSSL 3 and is ten times slower.
 const EVP_MD* algorithm(DigestKind kind) {
@@ -37,9 +39,12 @@ const EVP_MD* algorithm(DigestKind kind) {
   static const EVP_MD* const sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
   static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   switch (kind) {
-    case DigestKind::md5: return md5;
-    case DigestKind::sha1: return sha1;
-    default: return sha256;
+    case DigestKind::md5:
+      return md5;
+    case DigestKind::sha1:
+      return sha1;
+    default:
+      return sha256;
   }
 }
 
@@ -47,7 +52,9 @@ const EVP_MD* algorithm(DigestKind kind) {
 
 std::uint16_t crc16_arc(std::string_view bytes) {
   std::uint16_t crc = 0;
-  for (char c : bytes) crc = static_cast<std::uint16_t>((crc >> 8) ^ kCrc16[(crc ^ static_cast<unsigned char>(c)) & 0xFF]);
+  for (char c : bytes)
+    crc = static_cast<std::uint16_t>((crc >> 8) ^
+                                     kCrc16[(crc ^ static_cast<unsigned char>(c)) & 0xFF]);
   return crc;
 }
 
@@ -58,15 +65,17 @@ std::uint32_t crc32_of(std::string_view bytes) {
 void append_digest(std::string& out, DigestKind kind, std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, algorithm(kind), nullptr) != 1) size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, algorithm(kind), nullptr) != 1)
+    size = 0;
   append_hex(out, std::string_view(reinterpret_cast<const char*>(digest), size));
 }
 
 void append_hmac_sha256(std::string& out, std::string_view key, std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  const unsigned char* done = HMAC(algorithm(DigestKind::sha256), key.data(), static_cast<int>(key.size()), raw(bytes),
-                                   bytes.size(), digest, &size);
+  const unsigned char* done =
+      HMAC(algorithm(DigestKind::sha256), key.data(), static_cast<int>(key.size()), raw(bytes),
+           bytes.size(), digest, &size);
   if (done == nullptr) size = 0;
   append_hex(out, std::string_view(reinterpret_cast<const char*>(digest), size));
 }
@@ -97,16 +106,16 @@ bool parse_hex(std::string_view text, std::string& out) {
 void append_base64(std::string& out, std::string_view bytes) {
   const std::size_t begin = out.size();
   out.resize(begin + (bytes.size() + 2) / 3 * 4 + 1);  // EVP writes a zero behind
-  const int written = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + begin), raw(bytes),
-                                      static_cast<int>(bytes.size()));
+  const int written = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + begin),
+                                      raw(bytes), static_cast<int>(bytes.size()));
   out.resize(begin + static_cast<std::size_t>(written));
 }
 
 void append_url_encoded(std::string& out, std::string_view text) {
   static constexpr char kUpper[] = "0123456789ABCDEF";
   for (char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
     if (plain) {
       out += c;
     } else {

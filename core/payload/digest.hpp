@@ -8,7 +8,8 @@
 
 namespace squall {
 
-/// CRC-16/ARC: polynomial 0x8005 reflected, start 0, the one of DSMR telegrams. "123456789" -> 0xBB3D.
+/// CRC-16/ARC: polynomial 0x8005 reflected, start 0, the one of DSMR telegrams. "123456789" ->
+/// 0xBB3D.
 std::uint16_t crc16_arc(std::string_view bytes);
 /// CRC-32 of zip and Ethernet. "123456789" -> 0xCBF43926.
 std::uint32_t crc32_of(std::string_view bytes);

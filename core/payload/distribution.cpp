@@ -64,13 +64,16 @@ std::int64_t to_whole(double value) {
 }  // namespace
 
 std::int64_t Distribution::sample_int(Scope& scope) const { return to_whole(sample(scope)); }
-std::int64_t Distribution::sample_int(RandomStream& random) const { return to_whole(sample(random)); }
+std::int64_t Distribution::sample_int(RandomStream& random) const {
+  return to_whole(sample(random));
+}
 
 Value Distribution::sample_value(Scope& scope) const {
   const double value = sample(scope);
   if (const Value* label = model_->shape->label(value)) return *label;
   if (model_->is_duration) return {Duration{to_whole(value)}};
-  const bool is_whole = model_->shape->is_whole() && value == std::floor(value) && std::fabs(value) < 0x1p63;
+  const bool is_whole =
+      model_->shape->is_whole() && value == std::floor(value) && std::fabs(value) < 0x1p63;
   if (is_whole) return {to_whole(value)};
   return {value};
 }
@@ -88,8 +91,12 @@ double Distribution::mean() const {
   return sum / kDraws;
 }
 
-double Distribution::lowest() const { return std::max(model_->min, model_->shape->low() * model_->factor); }
-double Distribution::highest() const { return std::min(model_->max, model_->shape->high() * model_->factor); }
+double Distribution::lowest() const {
+  return std::max(model_->min, model_->shape->low() * model_->factor);
+}
+double Distribution::highest() const {
+  return std::min(model_->max, model_->shape->high() * model_->factor);
+}
 const std::string& Distribution::text() const { return model_->text; }
 
 }  // namespace squall

@@ -36,7 +36,8 @@ class Distribution {
   /// The same with its type: whole numbers stay whole, `choice` and `markov` over texts give text.
   Value sample_value(Scope& scope) const;
 
-  /// The mean after `min`, `max` and rescaling: exact where a formula exists, else of 20,000 fixed draws.
+  /// The mean after `min`, `max` and rescaling: exact where a formula exists, else of 20,000 fixed
+  /// draws.
   double mean() const;
   /// Bounds of what can come out; -inf and inf where there are none.
   double lowest() const;
@@ -52,14 +53,16 @@ class Distribution {
   std::shared_ptr<const Model> model_;
 };
 
-/// Where `trace` finds its file and its place in the user's state; without Names trace and markov are refused.
+/// Where `trace` finds its file and its place in the user's state; without Names trace and markov
+/// are refused.
 struct DistributionContext {
   Names* names = nullptr;
   std::string folder;  // of the scenario file; relative paths begin here
 };
 
-/// Reads a scalar ("340ms", 12) or a map: {exponential: 7s, max: 70s}, {histogram: {0-1: 3}, unit: s}.
-/// Errors: unknown kind ("did you mean"), wrong shape, wrong unit, impossible parameters; all of one line.
+/// Reads a scalar ("340ms", 12) or a map: {exponential: 7s, max: 70s}, {histogram: {0-1: 3}, unit:
+/// s}. Errors: unknown kind ("did you mean"), wrong shape, wrong unit, impossible parameters; all
+/// of one line.
 Result<Distribution> make_distribution(const Value& description, UnitKind unit,
                                        const DistributionContext& context = {});
 

@@ -22,7 +22,8 @@ struct Distribution::Model {
   double draw(RandomStream& random, Scope* scope) const;
 };
 
-/// Draws before resampling gives up and clips: the loader refuses bounds that leave less than 0.1 %.
+/// Draws before resampling gives up and clips: the loader refuses bounds that leave less than 0.1
+/// %.
 inline constexpr int kResampleLimit = 10'000;
 
 }  // namespace squall

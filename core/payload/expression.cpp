@@ -78,14 +78,28 @@ class Name final : public Expression {
 
   bool append(Evaluation& evaluation, std::string& out) const override {
     return visit(
-        evaluation, [&](std::int64_t whole) { append_number(out, whole); return true; },
-        [&](std::string_view text) { out += text; return true; },
-        [&](const Value& value) { value.append_to(out); return true; },
+        evaluation,
+        [&](std::int64_t whole) {
+          append_number(out, whole);
+          return true;
+        },
+        [&](std::string_view text) {
+          out += text;
+          return true;
+        },
+        [&](const Value& value) {
+          value.append_to(out);
+          return true;
+        },
         [&](const Expression& fallback) { return fallback.append(evaluation, out); });
   }
   bool append_json(Evaluation& evaluation, std::string& out) const override {
     return visit(
-        evaluation, [&](std::int64_t whole) { append_number(out, whole); return true; },
+        evaluation,
+        [&](std::int64_t whole) {
+          append_number(out, whole);
+          return true;
+        },
         [&](std::string_view text) {
           out += '"';
           append_json_escaped(out, text);
@@ -104,16 +118,30 @@ class Name final : public Expression {
   }
   bool number(Evaluation& evaluation, Number& out) const override {
     return visit(
-        evaluation, [&](std::int64_t whole) { out = Number::of(whole); return true; },
+        evaluation,
+        [&](std::int64_t whole) {
+          out = Number::of(whole);
+          return true;
+        },
         [&](std::string_view text) { return text_to_number(evaluation, text, out); },
         [&](const Value& value) { return value_to_number(evaluation, value, out); },
         [&](const Expression& fallback) { return fallback.number(evaluation, out); });
   }
   bool value(Evaluation& evaluation, Value& out) const override {
     return visit(
-        evaluation, [&](std::int64_t whole) { out = {whole}; return true; },
-        [&](std::string_view text) { out = {std::string(text)}; return true; },
-        [&](const Value& value) { out = value; return true; },
+        evaluation,
+        [&](std::int64_t whole) {
+          out = {whole};
+          return true;
+        },
+        [&](std::string_view text) {
+          out = {std::string(text)};
+          return true;
+        },
+        [&](const Value& value) {
+          out = value;
+          return true;
+        },
         [&](const Expression& fallback) { return fallback.value(evaluation, out); });
   }
 
@@ -123,9 +151,12 @@ class Name final : public Expression {
              OnFallback on_fallback) const {
     Scope& scope = evaluation.scope;
     switch (reference_.kind) {
-      case Reference::Kind::user_index: return on_whole(static_cast<std::int64_t>(scope.user_index));
-      case Reference::Kind::user_iteration: return on_whole(static_cast<std::int64_t>(scope.iteration));
-      case Reference::Kind::arrival_index: return on_whole(static_cast<std::int64_t>(scope.arrival_index));
+      case Reference::Kind::user_index:
+        return on_whole(static_cast<std::int64_t>(scope.user_index));
+      case Reference::Kind::user_iteration:
+        return on_whole(static_cast<std::int64_t>(scope.iteration));
+      case Reference::Kind::arrival_index:
+        return on_whole(static_cast<std::int64_t>(scope.arrival_index));
       case Reference::Kind::field: {
         const auto text = scope.field(reference_.index, reference_.column);
         if (text && !(fallback_ && text->empty())) return on_text(*text);
@@ -139,7 +170,8 @@ class Name final : public Expression {
         if (!is_missing && !(fallback_ && is_empty)) return on_value(*value);
         break;
       }
-      case Reference::Kind::constant: break;  // without a value, or it would be a Constant
+      case Reference::Kind::constant:
+        break;  // without a value, or it would be a Constant
     }
     if (fallback_) return on_fallback(*fallback_);
     return evaluation.fail("'" + name_ + "' has no value");
@@ -152,14 +184,17 @@ class Name final : public Expression {
 
 class NumberCall final : public Expression {
  public:
-  NumberCall(const Function& function, CallData data) : function_(function), data_(std::move(data)) {}
+  NumberCall(const Function& function, CallData data)
+      : function_(function), data_(std::move(data)) {}
   bool append(Evaluation& evaluation, std::string& out) const override {
     Number result;
     if (!function_.number(evaluation, data_, result)) return false;
     append_number(out, result);
     return true;
   }
-  bool append_json(Evaluation& evaluation, std::string& out) const override { return append(evaluation, out); }
+  bool append_json(Evaluation& evaluation, std::string& out) const override {
+    return append(evaluation, out);
+  }
   bool number(Evaluation& evaluation, Number& out) const override {
     return function_.number(evaluation, data_, out);
   }
@@ -182,7 +217,7 @@ class TextCall final : public Expression {
     return function_.text(evaluation, data_, out);
   }
   bool append_json(Evaluation& evaluation, std::string& out) const override {
-    return append_quoted(evaluation, *this, out);
+    return function_.is_json ? append(evaluation, out) : append_quoted(evaluation, *this, out);
   }
   bool number(Evaluation& evaluation, Number& out) const override {
     std::string text;
@@ -229,7 +264,9 @@ class PickCall final : public Expression {
 class NoUser final : public Scope {
   std::int64_t unix_ns() const override { return 0; }
   const Value* local(std::uint32_t) const override { return nullptr; }
-  std::optional<std::string_view> field(std::uint32_t, std::uint32_t) override { return std::nullopt; }
+  std::optional<std::string_view> field(std::uint32_t, std::uint32_t) override {
+    return std::nullopt;
+  }
   Value& state(std::uint32_t) override { return state_; }
   Value state_;
 };
@@ -241,7 +278,8 @@ ExpressionPtr make_constant(Value value) { return std::make_unique<Constant>(std
 ExpressionPtr make_name(std::string name, Reference reference, ExpressionPtr fallback) {
   if (reference.kind == Reference::Kind::constant) {
     const bool is_empty = reference.value.text() != nullptr && reference.value.text()->empty();
-    if (!reference.value.is_null() && !(fallback && is_empty)) return make_constant(std::move(reference.value));
+    if (!reference.value.is_null() && !(fallback && is_empty))
+      return make_constant(std::move(reference.value));
     if (fallback) return fallback;
   }
   return std::make_unique<Name>(std::move(name), std::move(reference), std::move(fallback));
@@ -250,7 +288,7 @@ ExpressionPtr make_name(std::string name, Reference reference, ExpressionPtr fal
 const std::vector<Function>& functions() {
   static const std::vector<Function> all = [] {
     std::vector<Function> rows = number_functions();
-    for (auto more : {random_functions(), text_functions(), time_functions()}) {
+    for (auto more : {random_functions(), series_functions(), text_functions(), time_functions()}) {
       rows.insert(rows.end(), more.begin(), more.end());
     }
     return rows;
@@ -267,7 +305,12 @@ const Function* find_function(std::string_view name) {
 
 Result<ExpressionPtr> make_call(const Function& function, CallData data) {
   bool folds = function.kind == Function::Kind::pure;
-  for (const ExpressionPtr& argument : data.arguments) folds = folds && argument->constant() != nullptr;
+  for (const ExpressionPtr& argument : data.arguments)
+    folds = folds && argument->constant() != nullptr;
+  if (function.prepare != nullptr) {
+    if (std::string mistake = function.prepare(data); !mistake.empty())
+      return Error{std::move(mistake)};
+  }
   ExpressionPtr call;
   if (function.number != nullptr) {
     call = std::make_unique<NumberCall>(function, std::move(data));
@@ -285,12 +328,14 @@ Result<ExpressionPtr> make_call(const Function& function, CallData data) {
   return make_constant(std::move(value));
 }
 
-bool whole_argument(Evaluation& evaluation, const CallData& call, std::size_t index, std::string_view function,
-                    std::int64_t low, std::int64_t high, std::int64_t& out) {
+bool whole_argument(Evaluation& evaluation, const CallData& call, std::size_t index,
+                    std::string_view function, std::int64_t low, std::int64_t high,
+                    std::int64_t& out) {
   Number number;
   if (!call.arguments[index]->number(evaluation, number)) return false;
   // 3.0 is whole; beyond 2^53 a double is not trusted to be.
-  if (!number.is_whole && number.real == std::floor(number.real) && std::fabs(number.real) <= 0x1p53) {
+  if (!number.is_whole && number.real == std::floor(number.real) &&
+      std::fabs(number.real) <= 0x1p53) {
     number = Number::of(static_cast<std::int64_t>(number.real));
   }
   if (!number.is_whole || number.whole < low || number.whole > high) {

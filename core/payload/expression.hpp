@@ -1,6 +1,6 @@
-// The inside of one `${…}`: a name, a literal or a function call, as a small tree made at load time.
-// An expression writes itself straight into the message; a Value is made only where its type counts.
-// Private to this room: others see Template.
+// The inside of one `${…}`: a name, a literal or a function call, as a small tree made at load
+// time. An expression writes itself straight into the message; a Value is made only where its type
+// counts. Private to this room: others see Template.
 #pragma once
 
 #include <memory>
@@ -35,8 +35,8 @@ struct Evaluation {
   }
 };
 
-/// Each of the four says the same thing in another form; false with Evaluation::error set when a name
-/// has no value or an argument is impossible.
+/// Each of the four says the same thing in another form; false with Evaluation::error set when a
+/// name has no value or an argument is impossible.
 class Expression {
  public:
   virtual ~Expression() = default;
@@ -59,9 +59,13 @@ ExpressionPtr make_name(std::string name, Reference reference, ExpressionPtr fal
 struct CallData {
   Arguments arguments;
   std::uint32_t state = 0;
+  std::uint64_t salt = 0;  // of the id: tells user streams apart
+  std::shared_ptr<const void>
+      prepared;  // what Function::prepare has read out of constant arguments
 };
 
-/// One row of the function table. Exactly one of the three bodies is given: it says the result's type
+/// One row of the function table. Exactly one of the three bodies is given: it says the result's
+/// type
 /// (`pick` chooses one of the arguments, which keeps its own).
 struct Function {
   std::string_view name;
@@ -75,6 +79,9 @@ struct Function {
     words,   // bare words among its arguments are text
   } kind = Kind::pure;
   bool has_id = false;
+  bool is_json = false;  // the text is JSON already
+  /// Reads constant arguments once, at load time; a mistake, or "".
+  std::string (*prepare)(CallData&) = nullptr;
   bool (*number)(Evaluation&, const CallData&, Number& out) = nullptr;
   bool (*text)(Evaluation&, const CallData&, std::string& out) = nullptr;
   const Expression* (*pick)(Evaluation&, const CallData&) = nullptr;
@@ -83,19 +90,37 @@ struct Function {
 /// All functions, sorted by file; a few dozen, searched at load time only.
 const std::vector<Function>& functions();
 const Function* find_function(std::string_view name);
-/// The call as an expression; folded into a constant when it always gives the same. An error text when
-/// a constant call cannot be computed (division by zero).
+/// The call as an expression; folded into a constant when it always gives the same. An error text
+/// when a constant call cannot be computed (division by zero).
 Result<ExpressionPtr> make_call(const Function& function, CallData data);
 
 // The rows, by subject.
 std::vector<Function> number_functions();  // functions_number.cpp
 std::vector<Function> random_functions();  // functions_random.cpp
+std::vector<Function> series_functions();  // functions_series.cpp
 std::vector<Function> text_functions();    // functions_text.cpp
 std::vector<Function> time_functions();    // functions_time.cpp
 
-/// An argument as a whole number within bounds; fails with "FUNCTION: … is not a whole number from LOW to HIGH".
-bool whole_argument(Evaluation& evaluation, const CallData& call, std::size_t index, std::string_view function,
-                    std::int64_t low, std::int64_t high, std::int64_t& out);
+/// An argument as a whole number within bounds; fails with "FUNCTION: … is not a whole number from
+/// LOW to HIGH".
+bool whole_argument(Evaluation& evaluation, const CallData& call, std::size_t index,
+                    std::string_view function, std::int64_t low, std::int64_t high,
+                    std::int64_t& out);
 bool real_argument(Evaluation& evaluation, const CallData& call, std::size_t index, double& out);
+
+/// Draws from the iteration's stream and writes the counter back.
+class Draw {
+ public:
+  explicit Draw(Scope& scope) : scope_(scope), stream_(scope.stream()) {}
+  ~Draw() { scope_.draws = stream_.draws; }
+  Draw(const Draw&) = delete;
+  Draw& operator=(const Draw&) = delete;
+  RandomStream& operator*() { return stream_; }
+  RandomStream* operator->() { return &stream_; }
+
+ private:
+  Scope& scope_;
+  RandomStream stream_;
+};
 
 }  // namespace squall

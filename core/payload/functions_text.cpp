@@ -1,5 +1,5 @@
-// Text: encodings, digests, padding. Each renders its argument behind `out` and transforms it there,
-// so that nothing is allocated in the steady state.
+// Text: encodings, digests, padding. Each renders its argument behind `out` and transforms it
+// there, so that nothing is allocated in the steady state.
 #include <algorithm>
 
 #include "payload/digest.hpp"
@@ -11,9 +11,11 @@ namespace {
 
 constexpr std::int64_t kMaxWidth = 1 << 20;
 
-// Renders argument `index` and hands (out, its bytes) to `write`, which appends; then the bytes go away.
+// Renders argument `index` and hands (out, its bytes) to `write`, which appends; then the bytes go
+// away.
 template <typename Write>
-bool transform(Evaluation& evaluation, const CallData& call, std::size_t index, std::string& out, Write write) {
+bool transform(Evaluation& evaluation, const CallData& call, std::size_t index, std::string& out,
+               Write write) {
   const std::size_t begin = out.size();
   if (!call.arguments[index]->append(evaluation, out)) return false;
   const std::size_t end = out.size();
@@ -41,7 +43,8 @@ void append_upper_hex(std::string& out, std::uint64_t value, int width) {
 }
 
 bool crc16(Evaluation& evaluation, const CallData& call, std::string& out) {
-  return digest_of(evaluation, call, out, [&](std::string_view bytes) { append_upper_hex(out, crc16_arc(bytes), 4); });
+  return digest_of(evaluation, call, out,
+                   [&](std::string_view bytes) { append_upper_hex(out, crc16_arc(bytes), 4); });
 }
 
 bool crc32(Evaluation& evaluation, const CallData& call, std::string& out) {
@@ -55,21 +58,45 @@ bool crc32(Evaluation& evaluation, const CallData& call, std::string& out) {
 
 template <DigestKind kind>
 bool digest(Evaluation& evaluation, const CallData& call, std::string& out) {
-  return digest_of(evaluation, call, out, [&](std::string_view bytes) { append_digest(out, kind, bytes); });
+  return digest_of(evaluation, call, out,
+                   [&](std::string_view bytes) { append_digest(out, kind, bytes); });
 }
 
 bool hmac_sha256(Evaluation& evaluation, const CallData& call, std::string& out) {
   std::string key;
   if (!call.arguments[0]->append(evaluation, key)) return false;
-  return transform(evaluation, call, 1, out, [&](std::string_view bytes) { append_hmac_sha256(out, key, bytes); });
+  return transform(evaluation, call, 1, out,
+                   [&](std::string_view bytes) { append_hmac_sha256(out, key, bytes); });
+}
+
+// uuid.of(text): version 5 of RFC 9562 in the URL namespace, so that a device keeps its id in every
+// run.
+bool uuid_of(Evaluation& evaluation, const CallData& call, std::string& out) {
+  return transform(evaluation, call, 0, out, [&](std::string_view bytes) {
+    std::string named;
+    (void)parse_hex("6ba7b811 9dad 11d1 80b4 00c04fd430c8", named);
+    named += bytes;
+    std::string digits;
+    append_digest(digits, DigestKind::sha1, named);
+    static constexpr char kVariant[] = "89ab";
+    digits[12] = '5';
+    const char digit = digits[16];
+    digits[16] = kVariant[(digit >= 'a' ? digit - 'a' + 10 : digit - '0') & 3];
+    for (std::size_t i : {0u, 8u, 12u, 16u, 20u}) {
+      if (i != 0) out += '-';
+      out.append(digits, i, i == 0 ? 8 : i == 20 ? 12 : 4);
+    }
+  });
 }
 
 bool base64(Evaluation& evaluation, const CallData& call, std::string& out) {
-  return transform(evaluation, call, 0, out, [&](std::string_view bytes) { append_base64(out, bytes); });
+  return transform(evaluation, call, 0, out,
+                   [&](std::string_view bytes) { append_base64(out, bytes); });
 }
 
 bool hex_encode(Evaluation& evaluation, const CallData& call, std::string& out) {
-  return transform(evaluation, call, 0, out, [&](std::string_view bytes) { append_hex(out, bytes); });
+  return transform(evaluation, call, 0, out,
+                   [&](std::string_view bytes) { append_hex(out, bytes); });
 }
 
 // hex.int(n, width): an EUI-64 or a register from a number.
@@ -77,14 +104,17 @@ bool hex_int(Evaluation& evaluation, const CallData& call, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::int64_t number = 0, width = 1;
   if (!whole_argument(evaluation, call, 0, "hex.int", 0, INT64_MAX, number)) return false;
-  if (call.arguments.size() > 1 && !whole_argument(evaluation, call, 1, "hex.int", 1, 16, width)) return false;
+  if (call.arguments.size() > 1 && !whole_argument(evaluation, call, 1, "hex.int", 1, 16, width))
+    return false;
   while (width < 16 && (number >> (width * 4)) != 0) ++width;
-  for (std::int64_t shift = (width - 1) * 4; shift >= 0; shift -= 4) out += kHex[(number >> shift) & 15];
+  for (std::int64_t shift = (width - 1) * 4; shift >= 0; shift -= 4)
+    out += kHex[(number >> shift) & 15];
   return true;
 }
 
 bool url_encode(Evaluation& evaluation, const CallData& call, std::string& out) {
-  return transform(evaluation, call, 0, out, [&](std::string_view bytes) { append_url_encoded(out, bytes); });
+  return transform(evaluation, call, 0, out,
+                   [&](std::string_view bytes) { append_url_encoded(out, bytes); });
 }
 
 bool json(Evaluation& evaluation, const CallData& call, std::string& out) {
@@ -164,7 +194,9 @@ bool repeat(Evaluation& evaluation, const CallData& call, std::string& out) {
 bool substr(Evaluation& evaluation, const CallData& call, std::string& out) {
   std::int64_t start = 0, count = INT64_MAX;
   if (!whole_argument(evaluation, call, 1, "substr", 0, INT64_MAX, start)) return false;
-  if (call.arguments.size() > 2 && !whole_argument(evaluation, call, 2, "substr", 0, INT64_MAX, count)) return false;
+  if (call.arguments.size() > 2 &&
+      !whole_argument(evaluation, call, 2, "substr", 0, INT64_MAX, count))
+    return false;
   const std::size_t begin = out.size();
   if (!call.arguments[0]->append(evaluation, out)) return false;
   const auto size = static_cast<std::int64_t>(out.size() - begin);
@@ -187,25 +219,107 @@ bool length(Evaluation& evaluation, const CallData& call, Number& out) {
 std::vector<Function> text_functions() {
   using Kind = Function::Kind;
   return {
-      {.name = "crc16", .usage = "crc16() or crc16(text)", .max_arguments = 1, .kind = Kind::varies, .text = crc16},
-      {.name = "crc32", .usage = "crc32() or crc32(text)", .max_arguments = 1, .kind = Kind::varies, .text = crc32},
-      {.name = "md5", .usage = "md5() or md5(text)", .max_arguments = 1, .kind = Kind::varies, .text = digest<DigestKind::md5>},
-      {.name = "sha1", .usage = "sha1() or sha1(text)", .max_arguments = 1, .kind = Kind::varies, .text = digest<DigestKind::sha1>},
-      {.name = "sha256", .usage = "sha256() or sha256(text)", .max_arguments = 1, .kind = Kind::varies, .text = digest<DigestKind::sha256>},
-      {.name = "hmac.sha256", .usage = "hmac.sha256(key, text)", .min_arguments = 2, .max_arguments = 2, .text = hmac_sha256},
-      {.name = "base64", .usage = "base64(text)", .min_arguments = 1, .max_arguments = 1, .text = base64},
-      {.name = "hex.encode", .usage = "hex.encode(text)", .min_arguments = 1, .max_arguments = 1, .text = hex_encode},
-      {.name = "hex.int", .usage = "hex.int(number, width)", .min_arguments = 1, .max_arguments = 2, .text = hex_int},
-      {.name = "urlencode", .usage = "urlencode(text)", .min_arguments = 1, .max_arguments = 1, .text = url_encode},
-      {.name = "json", .usage = "json(x)", .min_arguments = 1, .max_arguments = 1, .text = json},
-      {.name = "upper", .usage = "upper(text)", .min_arguments = 1, .max_arguments = 1, .text = upper},
-      {.name = "lower", .usage = "lower(text)", .min_arguments = 1, .max_arguments = 1, .text = lower},
-      {.name = "pad", .usage = "pad(x, width, fill)", .min_arguments = 2, .max_arguments = 3, .text = pad},
-      {.name = "fixed", .usage = "fixed(number, decimals)", .min_arguments = 2, .max_arguments = 2, .text = fixed},
-      {.name = "concat", .usage = "concat(a, b, …)", .min_arguments = 1, .max_arguments = 64, .text = concat},
-      {.name = "repeat", .usage = "repeat(text, times)", .min_arguments = 2, .max_arguments = 2, .text = repeat},
-      {.name = "substr", .usage = "substr(text, start, count)", .min_arguments = 2, .max_arguments = 3, .text = substr},
-      {.name = "length", .usage = "length(text)", .min_arguments = 1, .max_arguments = 1, .number = length},
+      {.name = "crc16",
+       .usage = "crc16() or crc16(text)",
+       .max_arguments = 1,
+       .kind = Kind::varies,
+       .text = crc16},
+      {.name = "crc32",
+       .usage = "crc32() or crc32(text)",
+       .max_arguments = 1,
+       .kind = Kind::varies,
+       .text = crc32},
+      {.name = "md5",
+       .usage = "md5() or md5(text)",
+       .max_arguments = 1,
+       .kind = Kind::varies,
+       .text = digest<DigestKind::md5>},
+      {.name = "sha1",
+       .usage = "sha1() or sha1(text)",
+       .max_arguments = 1,
+       .kind = Kind::varies,
+       .text = digest<DigestKind::sha1>},
+      {.name = "sha256",
+       .usage = "sha256() or sha256(text)",
+       .max_arguments = 1,
+       .kind = Kind::varies,
+       .text = digest<DigestKind::sha256>},
+      {.name = "hmac.sha256",
+       .usage = "hmac.sha256(key, text)",
+       .min_arguments = 2,
+       .max_arguments = 2,
+       .text = hmac_sha256},
+      {.name = "base64",
+       .usage = "base64(text)",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .text = base64},
+      {.name = "uuid.of",
+       .usage = "uuid.of(text)",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .text = uuid_of},
+      {.name = "hex.encode",
+       .usage = "hex.encode(text)",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .text = hex_encode},
+      {.name = "hex.int",
+       .usage = "hex.int(number, width)",
+       .min_arguments = 1,
+       .max_arguments = 2,
+       .text = hex_int},
+      {.name = "urlencode",
+       .usage = "urlencode(text)",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .text = url_encode},
+      {.name = "json",
+       .usage = "json(x)",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .is_json = true,
+       .text = json},
+      {.name = "upper",
+       .usage = "upper(text)",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .text = upper},
+      {.name = "lower",
+       .usage = "lower(text)",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .text = lower},
+      {.name = "pad",
+       .usage = "pad(x, width, fill)",
+       .min_arguments = 2,
+       .max_arguments = 3,
+       .text = pad},
+      {.name = "fixed",
+       .usage = "fixed(number, decimals)",
+       .min_arguments = 2,
+       .max_arguments = 2,
+       .text = fixed},
+      {.name = "concat",
+       .usage = "concat(a, b, …)",
+       .min_arguments = 1,
+       .max_arguments = 64,
+       .text = concat},
+      {.name = "repeat",
+       .usage = "repeat(text, times)",
+       .min_arguments = 2,
+       .max_arguments = 2,
+       .text = repeat},
+      {.name = "substr",
+       .usage = "substr(text, start, count)",
+       .min_arguments = 2,
+       .max_arguments = 3,
+       .text = substr},
+      {.name = "length",
+       .usage = "length(text)",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .number = length},
   };
 }
 

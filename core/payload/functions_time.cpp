@@ -21,8 +21,10 @@ Civil civil_of(std::int64_t ns) {
   days += 719468;
   const std::int64_t era = (days >= 0 ? days : days - 146096) / 146097;
   const auto day_of_era = static_cast<unsigned>(days - era * 146097);
-  const unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const unsigned year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const unsigned day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const unsigned month_index = (5 * day_of_year + 2) / 153;  // from March
   Civil civil{};
   civil.day = day_of_year - (153 * month_index + 2) / 5 + 1;
@@ -114,7 +116,8 @@ bool dsmr(Evaluation& evaluation, const CallData& call, std::string& out) {
   if (!shifted_now(evaluation, call, ns)) return false;
   const Civil civil = civil_of(ns);
   append_digits(out, static_cast<unsigned>(civil.year % 100), 2);
-  for (unsigned part : {civil.month, civil.day, civil.hour, civil.minute, civil.second}) append_digits(out, part, 2);
+  for (unsigned part : {civil.month, civil.day, civil.hour, civil.minute, civil.second})
+    append_digits(out, part, 2);
   out += 'W';
   return true;
 }
@@ -129,12 +132,22 @@ bool unix_time(Evaluation& evaluation, const CallData& call, Number& out) {
   return true;
 }
 
-Function text_row(std::string_view name, std::string_view usage, bool (*body)(Evaluation&, const CallData&, std::string&)) {
-  return {.name = name, .usage = usage, .max_arguments = 1, .kind = Function::Kind::varies, .text = body};
+Function text_row(std::string_view name, std::string_view usage,
+                  bool (*body)(Evaluation&, const CallData&, std::string&)) {
+  return {.name = name,
+          .usage = usage,
+          .max_arguments = 1,
+          .kind = Function::Kind::varies,
+          .text = body};
 }
 
-Function number_row(std::string_view name, std::string_view usage, bool (*body)(Evaluation&, const CallData&, Number&)) {
-  return {.name = name, .usage = usage, .max_arguments = 1, .kind = Function::Kind::varies, .number = body};
+Function number_row(std::string_view name, std::string_view usage,
+                    bool (*body)(Evaluation&, const CallData&, Number&)) {
+  return {.name = name,
+          .usage = usage,
+          .max_arguments = 1,
+          .kind = Function::Kind::varies,
+          .number = body};
 }
 
 }  // namespace

@@ -62,7 +62,8 @@ bool Generator::is_constant() const {
   return std::get<Distribution>(source_).is_constant();
 }
 
-Result<Generator> make_generator(const Value& description, Names& names, const std::string& folder) {
+Result<Generator> make_generator(const Value& description, Names& names,
+                                 const std::string& folder) {
   if (is_distribution(description)) {
     auto distribution = make_distribution(description, UnitKind::any, {&names, folder});
     if (!distribution) return distribution.error();

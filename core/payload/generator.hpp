@@ -1,5 +1,5 @@
-// What may stand where a payload's field gets its value: a template, a distribution, a constant, or a
-// tree that becomes JSON. Private to this room.
+// What may stand where a payload's field gets its value: a template, a distribution, a constant, or
+// a tree that becomes JSON. Private to this room.
 #pragma once
 
 #include <string>
@@ -13,7 +13,8 @@ namespace squall {
 
 class Generator {
  public:
-  explicit Generator(Template text, bool is_json = false) : source_(std::move(text)), is_json_(is_json) {}
+  explicit Generator(Template text, bool is_json = false)
+      : source_(std::move(text)), is_json_(is_json) {}
   explicit Generator(Distribution distribution) : source_(std::move(distribution)) {}
 
   /// False with one line in `error`. `out` keeps its memory when the value is text.
@@ -32,7 +33,8 @@ class Generator {
 /// Errors: those of templates ("… at character 12") and of distributions.
 Result<Generator> make_generator(const Value& description, Names& names, const std::string& folder);
 /// Template::compile with the error as one line.
-Result<Template> compile_text(std::string_view text, Names& names, Template::Escape escape = Template::Escape::none);
+Result<Template> compile_text(std::string_view text, Names& names,
+                              Template::Escape escape = Template::Escape::none);
 Result<Template> compile_tree(const Value& tree, Names& names);
 
 // Looking into values of the YAML; null when they are none.

@@ -19,7 +19,8 @@ Value from_json(const nlohmann::ordered_json& json) {
       return {json.get<std::int64_t>()};
     case Kind::number_unsigned: {
       const auto number = json.get<std::uint64_t>();
-      if (number <= static_cast<std::uint64_t>(INT64_MAX)) return {static_cast<std::int64_t>(number)};
+      if (number <= static_cast<std::uint64_t>(INT64_MAX))
+        return {static_cast<std::int64_t>(number)};
       return {static_cast<double>(number)};
     }
     case Kind::number_float:
@@ -63,11 +64,21 @@ void append_json_escaped(std::string& out, std::string_view text) {
     out.append(text, begin, i - begin);
     begin = i + 1;
     switch (const char c = text[i]) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         out += "\\u00";
         out += kHex[(c >> 4) & 15];

@@ -67,7 +67,8 @@ void append_duration(std::string& out, std::int64_t ns) {
     std::int64_t ns;
     const char* name;
   };
-  static constexpr Unit kUnits[] = {{1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}, {1, "ns"}};
+  static constexpr Unit kUnits[] = {
+      {1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}, {1, "ns"}};
   for (const Unit& unit : kUnits) {
     if (ns % unit.ns == 0) {
       append_number(out, ns / unit.ns);

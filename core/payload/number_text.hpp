@@ -1,5 +1,5 @@
-// Numbers to text and back, without locale and without allocation: what templates print per message.
-// Whole numbers keep their 64 bits; a double is only what has a fraction or does not fit.
+// Numbers to text and back, without locale and without allocation: what templates print per
+// message. Whole numbers keep their 64 bits; a double is only what has a fraction or does not fit.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,8 @@ Result<std::shared_ptr<const OpenFile>> OpenFile::open(const std::string& path) 
     ::close(descriptor);
     return Error{"'" + path + "' is not a regular file"};
   }
-  return std::shared_ptr<const OpenFile>(new OpenFile(descriptor, static_cast<std::uint64_t>(status.st_size), path));
+  return std::shared_ptr<const OpenFile>(
+      new OpenFile(descriptor, static_cast<std::uint64_t>(status.st_size), path));
 }
 
 OpenFile::~OpenFile() { ::close(descriptor_); }
@@ -36,7 +37,8 @@ Result<std::vector<std::shared_ptr<const OpenFile>>> open_files(const std::strin
     std::sort(paths.begin(), paths.end());
     if (paths.empty()) return Error{"the folder '" + path + "' has no files"};
     if (paths.size() > kMaxFiles) {
-      return Error{"the folder '" + path + "' has " + std::to_string(paths.size()) + " files (at most 1000)"};
+      return Error{"the folder '" + path + "' has " + std::to_string(paths.size()) +
+                   " files (at most 1000)"};
     }
   } else {
     paths.push_back(path);

@@ -1,4 +1,5 @@
-// A file that bodies are ranges of: opened once at load time, read by sendfile or pread from any shard.
+// A file that bodies are ranges of: opened once at load time, read by sendfile or pread from any
+// shard.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ class OpenFile {
   OpenFile& operator=(const OpenFile&) = delete;
 
   int descriptor() const { return descriptor_; }
-  /// As it was when it was opened; a file that shrinks during the run gives a read error, not rubbish.
+  /// As it was when it was opened; a file that shrinks during the run gives a read error, not
+  /// rubbish.
   std::uint64_t size() const { return size_; }
   const std::string& path() const { return path_; }
 
@@ -31,7 +33,8 @@ class OpenFile {
   std::string path_;
 };
 
-/// The file, or all regular files of a folder sorted by name (at most 1,000, for descriptors are few).
+/// The file, or all regular files of a folder sorted by name (at most 1,000, for descriptors are
+/// few).
 Result<std::vector<std::shared_ptr<const OpenFile>>> open_files(const std::string& path);
 
 }  // namespace squall

@@ -36,10 +36,11 @@ bool read_number_kind(std::string_view name, PackedItem& item) {
   return (type == 'u' || type == 'i') && bits != 0 && (bits != 8 || name.size() == 2);
 }
 
-constexpr std::string_view kNames[] = {"u8",    "u16le", "u16be", "u24le", "u24be", "u32le", "u32be", "u48le", "u48be",
-                                       "u64le", "u64be", "i8",    "i16le", "i16be", "i24le", "i24be", "i32le", "i32be",
-                                       "i48le", "i48be", "i64le", "i64be", "f32le", "f32be", "f64le", "f64be", "text",
-                                       "hex",   "zero",  "random", "crc16", "crc32", "bits", "sized", "repeat"};
+constexpr std::string_view kNames[] = {
+    "u8",    "u16le", "u16be",  "u24le", "u24be", "u32le", "u32be", "u48le", "u48be",
+    "u64le", "u64be", "i8",     "i16le", "i16be", "i24le", "i24be", "i32le", "i32be",
+    "i48le", "i48be", "i64le",  "i64be", "f32le", "f32be", "f64le", "f64be", "text",
+    "hex",   "zero",  "random", "crc16", "crc32", "bits",  "sized", "repeat"};
 
 void append_whole(std::string& out, std::uint64_t value, int width, bool is_big_endian) {
   for (int i = 0; i < width; ++i) {
@@ -55,7 +56,8 @@ bool fits(std::int64_t value, int bits, bool is_signed) {
   return value >= -limit && value < limit;
 }
 
-bool whole_number(const PackedItem& item, Scope& scope, int bits, std::int64_t& out, std::string& error) {
+bool whole_number(const PackedItem& item, Scope& scope, int bits, std::int64_t& out,
+                  std::string& error) {
   Number number;
   if (!item.value->number(scope, number, error)) return false;
   if (!number.is_whole) {
@@ -90,7 +92,8 @@ bool append_bits(const PackedItem& group, Scope& scope, std::string& out, std::s
   return true;
 }
 
-bool append_one(const PackedItem& item, Scope& scope, std::string& out, std::size_t begin, std::string& error) {
+bool append_one(const PackedItem& item, Scope& scope, std::string& out, std::size_t begin,
+                std::string& error) {
   std::int64_t whole = 0;
   switch (item.kind) {
     case PackedItem::Kind::whole:
@@ -101,8 +104,9 @@ bool append_one(const PackedItem& item, Scope& scope, std::string& out, std::siz
       Number number;
       if (!item.value->number(scope, number, error)) return false;
       const double real = number.as_double();
-      const std::uint64_t bits = item.width == 8 ? std::bit_cast<std::uint64_t>(real)
-                                                 : std::bit_cast<std::uint32_t>(static_cast<float>(real));
+      const std::uint64_t bits = item.width == 8
+                                     ? std::bit_cast<std::uint64_t>(real)
+                                     : std::bit_cast<std::uint32_t>(static_cast<float>(real));
       append_whole(out, bits, item.width, item.is_big_endian);
       return true;
     }
@@ -120,16 +124,20 @@ bool append_one(const PackedItem& item, Scope& scope, std::string& out, std::siz
     case PackedItem::Kind::repeat:
       if (!whole_number(item, scope, 63, whole, error)) return false;
       if (whole > kMaxFill) {
-        error = item.name + ": " + std::to_string(whole) + " is too many (use `size` for large payloads)";
+        error = item.name + ": " + std::to_string(whole) +
+                " is too many (use `size` for large payloads)";
         return false;
       }
       if (item.kind == PackedItem::Kind::zero) {
         out.append(static_cast<std::size_t>(whole), '\0');
       } else if (item.kind == PackedItem::Kind::random) {
+        RandomStream random = scope.stream();
         while (whole > 0) {
-          std::uint64_t bits = scope.random();
-          for (int i = 0; i < 8 && whole > 0; ++i, --whole, bits >>= 8) out += static_cast<char>(bits & 0xFF);
+          std::uint64_t bits = random.next();
+          for (int i = 0; i < 8 && whole > 0; ++i, --whole, bits >>= 8)
+            out += static_cast<char>(bits & 0xFF);
         }
+        scope.draws = random.draws;
       } else {
         for (; whole > 0; --whole) {
           if (!append_packed(item.items, scope, out, begin, error)) return false;
@@ -169,13 +177,14 @@ Result<PackedItem> make_bits(const Value& description, Names& names, const std::
   PackedItem group;
   group.kind = PackedItem::Kind::bits;
   const ValueList* fields = as_list(description);
-  if (fields == nullptr || fields->empty()) return Error{"'bits' takes a list of fields (write bits: [{3: 1}, {5: 0}])"};
+  if (fields == nullptr || fields->empty())
+    return Error{"'bits' takes a list of fields (write bits: [{3: 1}, {5: 0}])"};
   int total = 0;
   for (const Value& field : *fields) {
     const ValueMap* map = as_map(field);
     Number width;
-    if (map == nullptr || map->size() != 1 || !parse_number((*map)[0].first, width) || !width.is_whole ||
-        width.whole < 1 || width.whole > 64) {
+    if (map == nullptr || map->size() != 1 || !parse_number((*map)[0].first, width) ||
+        !width.is_whole || width.whole < 1 || width.whole > 64) {
       return Error{"a field of 'bits' is {WIDTH: value} with a width from 1 to 64"};
     }
     auto value = make_generator((*map)[0].second, names, folder);
@@ -187,7 +196,8 @@ Result<PackedItem> make_bits(const Value& description, Names& names, const std::
     total += item.width;
     group.items.push_back(std::move(item));
   }
-  if (total % 8 != 0) return Error{"'bits' makes " + std::to_string(total) + " bits, not whole bytes"};
+  if (total % 8 != 0)
+    return Error{"'bits' makes " + std::to_string(total) + " bits, not whole bytes"};
   return group;
 }
 
@@ -197,7 +207,8 @@ Result<PackedItem> make_sized(const Value& description, Names& names, const std:
   PackedItem item;
   if (map == nullptr || map->size() != 1 || !read_number_kind((*map)[0].first, item) ||
       item.kind != PackedItem::Kind::whole) {
-    return Error{"'sized' takes a kind of number and the items it counts (write sized: {u16be: [...]})"};
+    return Error{
+        "'sized' takes a kind of number and the items it counts (write sized: {u16be: [...]})"};
   }
   item.kind = PackedItem::Kind::sized;
   item.name = (*map)[0].first;
@@ -229,7 +240,8 @@ Result<PackedItem> make_repeat(const Value& description, Names& names, const std
 
 Result<PackedItem> make_item(const Value& description, Names& names, const std::string& folder) {
   const ValueMap* map = as_map(description);
-  if (map == nullptr || map->size() != 1) return Error{"an item of 'bytes' is {KIND: value}, for example {u16le: 7}"};
+  if (map == nullptr || map->size() != 1)
+    return Error{"an item of 'bytes' is {KIND: value}, for example {u16le: 7}"};
   const auto& [name, given] = (*map)[0];
   if (name == "bits") return make_bits(given, names, folder);
   if (name == "sized") return make_sized(given, names, folder);
@@ -238,7 +250,8 @@ Result<PackedItem> make_item(const Value& description, Names& names, const std::
   item.name = name;
   if (name == "crc16" || name == "crc32") {
     const std::string order = given.to_text();
-    if (order != "le" && order != "be") return Error{"'" + name + "' is le or be, not '" + order + "'"};
+    if (order != "le" && order != "be")
+      return Error{"'" + name + "' is le or be, not '" + order + "'"};
     item.kind = name == "crc16" ? PackedItem::Kind::crc16 : PackedItem::Kind::crc32;
     item.is_big_endian = order == "be";
     return item;
@@ -266,9 +279,11 @@ Result<PackedItem> make_item(const Value& description, Names& names, const std::
 
 }  // namespace
 
-Result<std::vector<PackedItem>> make_packed_items(const Value& description, Names& names, const std::string& folder) {
+Result<std::vector<PackedItem>> make_packed_items(const Value& description, Names& names,
+                                                  const std::string& folder) {
   const ValueList* list = as_list(description);
-  if (list == nullptr) return Error{"'bytes' takes a list (write bytes: [{u16le: 7}, {text: abc}])"};
+  if (list == nullptr)
+    return Error{"'bytes' takes a list (write bytes: [{u16le: 7}, {text: abc}])"};
   std::vector<PackedItem> items;
   for (const Value& one : *list) {
     auto item = make_item(one, names, folder);
@@ -278,8 +293,8 @@ Result<std::vector<PackedItem>> make_packed_items(const Value& description, Name
   return items;
 }
 
-bool append_packed(const std::vector<PackedItem>& items, Scope& scope, std::string& out, std::size_t begin,
-                   std::string& error) {
+bool append_packed(const std::vector<PackedItem>& items, Scope& scope, std::string& out,
+                   std::size_t begin, std::string& error) {
   for (const PackedItem& item : items) {
     if (!append_one(item, scope, out, begin, error)) return false;
   }

@@ -1,7 +1,7 @@
-// What an operation sends: compiled once from the scenario's `payloads`, rendered per message into a
-// Body. Texts are built in a buffer the Body reuses; blobs are views into an arena made at load time,
-// files are ranges of a descriptor: the size of a message costs nothing here.
-// Immutable and shared by all shards; a Body belongs to one user at a time.
+// What an operation sends: compiled once from the scenario's `payloads`, rendered per message into
+// a Body. Texts are built in a buffer the Body reuses; blobs are views into an arena made at load
+// time, files are ranges of a descriptor: the size of a message costs nothing here. Immutable and
+// shared by all shards; a Body belongs to one user at a time.
 #pragma once
 
 #include <cstdint>
@@ -38,10 +38,11 @@ struct PayloadContext {
 
 /// Reads one entry of `payloads` (or an inline payload: a map of the same form, or a plain string).
 /// Errors: unknown key or kind ("did you mean"), template errors with their offset, missing files.
-Result<PayloadSpec> make_payload(std::string name, const Value& description, const PayloadContext& context);
+Result<PayloadSpec> make_payload(std::string name, const Value& description,
+                                 const PayloadContext& context);
 
-/// Fills `body`; its old content is gone, its memory is reused. False with one line in `error` when a
-/// name has no value, a size is impossible or a file cannot be read.
+/// Fills `body`; its old content is gone, its memory is reused. False with one line in `error` when
+/// a name has no value, a size is impossible or a file cannot be read.
 bool render_payload(const PayloadSpec& payload, Scope& scope, Body& body, std::string& error);
 
 }  // namespace squall

@@ -1,5 +1,6 @@
 // A compiled payload's inside: its fields in order, then what its body is made of. Private to this
-// room. Everything is immutable; what changes while a message is made lives in the Body and the Scope.
+// room. Everything is immutable; what changes while a message is made lives in the Body and the
+// Scope.
 #pragma once
 
 #include <limits>
@@ -81,13 +82,20 @@ struct PayloadPlan {
   };
   std::optional<Pad> pad;
 
-  std::variant<TextContent, PackedContent, ProtobufContent, BlobContent, FileContent, MultipartContent> content;
+  std::variant<TextContent, PackedContent, ProtobufContent, BlobContent, FileContent,
+               MultipartContent>
+      content;
 
   Coding coding = Coding::none;
-  std::optional<std::string> constant;  // the body when it never changes and is small: encoded already
+  std::optional<std::string>
+      constant;  // the body when it never changes and is small: encoded already
   bool is_constant = false;
   std::uint64_t fixed_size = std::numeric_limits<std::uint64_t>::max();
 };
+
+/// After reading: what is the same in every message is found out, and small constant bodies are
+/// made. A mistake that every message would make, or "".
+std::string settle_plan(PayloadPlan& plan);
 
 /// Appends the message to `body` behind what it holds.
 bool append_payload(const PayloadPlan& plan, Scope& scope, Body& body, std::string& error);

@@ -1,10 +1,11 @@
-// From one entry of `payloads` to a plan: which kind it is, which keys go with it, and their mistakes.
+// From one entry of `payloads` to a plan: which kind it is, which keys go with it, and their
+// mistakes.
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "payload/digest.hpp"
-#include "payload/expression.hpp"
+#include "payload/field_names.hpp"
 #include "payload/payload_plan.hpp"
 #include "payload/source_file.hpp"
 #include "payload/suggestion.hpp"
@@ -13,7 +14,8 @@
 namespace squall {
 namespace {
 
-constexpr std::string_view kKinds[] = {"template", "text", "json", "bytes", "protobuf", "size", "file", "multipart"};
+constexpr std::string_view kKinds[] = {"template", "text", "json", "bytes",
+                                       "protobuf", "size", "file", "multipart"};
 
 // Which keys stand beside which kinds; "" for all.
 struct Beside {
@@ -35,14 +37,12 @@ constexpr Beside kBeside[] = {
     {"order", "file"},
 };
 
-// Below this a body that never changes is kept as bytes.
-constexpr std::uint64_t kKeptSize = 1 << 20;
-
 [[noreturn]] void refuse(std::string why) { throw Error{std::move(why)}; }
 
 template <typename T>
 T take(Result<T> result, std::string_view where = {}) {
-  if (!result) refuse(where.empty() ? result.error().text : std::string(where) + ": " + result.error().text);
+  if (!result)
+    refuse(where.empty() ? result.error().text : std::string(where) + ": " + result.error().text);
   return std::move(*result);
 }
 
@@ -57,55 +57,6 @@ bool has_word(std::string_view words, std::string_view word) {
   return false;
 }
 
-// The payload's own names before the loader's. A name is usable once its field has been read.
-class FieldNames final : public Names {
- public:
-  explicit FieldNames(Names& outer) : outer_(outer) {}
-
-  Result<Reference> resolve(std::string_view name) override {
-    for (auto one = own_.rbegin(); one != own_.rend(); ++one) {
-      if (one->name != name) continue;
-      Reference reference;
-      reference.kind = Reference::Kind::local;
-      reference.index = one->slot;
-      reference.is_json = one->is_json;
-      return reference;
-    }
-    auto found = outer_.resolve(name);
-    if (found) return found;
-    std::vector<std::string_view> known;
-    for (const Own& one : own_) known.push_back(one.name);
-    const std::string hint = did_you_mean(name, known);
-    return Error{found.error().text + (found.error().text.find("did you mean") == std::string::npos ? hint : "")};
-  }
-  std::uint32_t add_state(std::string_view id) override { return outer_.add_state(id); }
-
-  std::uint32_t add_slot() { return kFieldSlots + count_++; }
-  void show(std::string_view name, std::uint32_t slot, bool is_json) { own_.push_back({std::string(name), slot, is_json}); }
-  std::size_t depth() const { return own_.size(); }
-  void hide_from(std::size_t depth) { own_.resize(depth); }
-  std::uint32_t count() const { return count_; }
-
-  /// A field must not hide a generator, another field or a name of the scenario.
-  void check_new(std::string_view name) {
-    if (find_function(name) != nullptr) refuse(quote(name) + " is a generator; give the field another name");
-    for (const Own& one : own_) {
-      if (one.name == name) refuse(quote(name) + " stands twice");
-    }
-    if (outer_.resolve(name)) refuse("the field " + quote(name) + " hides a name of the scenario");
-  }
-
- private:
-  struct Own {
-    std::string name;
-    std::uint32_t slot;
-    bool is_json;
-  };
-  Names& outer_;
-  std::vector<Own> own_;
-  std::uint32_t count_ = 0;
-};
-
 class Reader {
  public:
   explicit Reader(const PayloadContext& context) : names_(context.names), folder_(context.folder) {}
@@ -117,16 +68,20 @@ class Reader {
     const ValueMap* map = as_map(description);
     if (map == nullptr) {
       if (description.is_null() || as_list(description) != nullptr) {
-        refuse("a payload is a text or one of template, text, json, bytes, protobuf, size, file, multipart");
+        refuse(
+            "a payload is a text or one of template, text, json, bytes, protobuf, size, file, "
+            "multipart");
       }
       TextContent text;
-      text.text = description.text() != nullptr ? take(compile_text(*description.text(), names_)) : Template(description);
+      text.text = description.text() != nullptr ? take(compile_text(*description.text(), names_))
+                                                : Template(description);
       plan_->content = std::move(text);
     } else {
       read_map(*map, spec);
     }
     plan_->field_count = names_.count();
-    settle(spec);
+    if (std::string mistake = settle_plan(*plan_); !mistake.empty()) refuse(mistake);
+    spec.content_encoding = coding_name(plan_->coding);
     spec.plan = plan_;
     return spec;
   }
@@ -136,7 +91,8 @@ class Reader {
     std::string kind;
     for (const auto& [key, value] : map) {
       if (std::find(std::begin(kKinds), std::end(kKinds), key) == std::end(kKinds)) continue;
-      if (!kind.empty()) refuse("a payload is one thing, not both " + quote(kind) + " and " + quote(key));
+      if (!kind.empty())
+        refuse("a payload is one thing, not both " + quote(kind) + " and " + quote(key));
       kind = key;
     }
     check_keys(map, kind);
@@ -148,7 +104,8 @@ class Reader {
     if (kind == "template") {
       read_template(value, spec);
     } else if (kind == "text") {
-      if (as_map(value) != nullptr || as_list(value) != nullptr) refuse("'text' takes a text (write json: for a tree)");
+      if (as_map(value) != nullptr || as_list(value) != nullptr)
+        refuse("'text' takes a text (write json: for a tree)");
       plan_->content = TextContent{take(compile_text(value.to_text(), names_), "text")};
       spec.content_type = "text/plain; charset=utf-8";
     } else if (kind == "json") {
@@ -176,28 +133,37 @@ class Reader {
     std::vector<std::string_view> known(std::begin(kKinds), std::end(kKinds));
     for (const Beside& beside : kBeside) known.push_back(beside.key);
     for (const auto& [key, value] : map) {
-      const auto found = std::find_if(std::begin(kBeside), std::end(kBeside),
-                                      [&key = key](const Beside& beside) { return beside.key == key; });
+      const auto found =
+          std::find_if(std::begin(kBeside), std::end(kBeside),
+                       [&key = key](const Beside& beside) { return beside.key == key; });
       if (found == std::end(kBeside)) {
-        if (key != kind) refuse("unknown key " + quote(key) + " in a payload" + did_you_mean(key, known));
+        if (key != kind)
+          refuse("unknown key " + quote(key) + " in a payload" + did_you_mean(key, known));
       } else if (!kind.empty() && !found->kinds.empty() && !has_word(found->kinds, kind)) {
         refuse(quote(key) + " does not go with " + quote(kind));
       }
     }
-    if (kind.empty()) refuse("a payload needs one of template, text, json, bytes, protobuf, size, file, multipart");
+    if (kind.empty())
+      refuse("a payload needs one of template, text, json, bytes, protobuf, size, file, multipart");
   }
 
   // ---- names of the payload
 
+  void check_new(const std::string& name) {
+    if (std::string mistake = names_.mistake_of_new(name); !mistake.empty()) refuse(mistake);
+  }
+
   std::vector<PayloadPlan::Field> read_fields(const Value& description) {
     const ValueMap* map = as_map(description);
-    if (map == nullptr) refuse("'fields' takes names with generators (write fields: {n: \"${seq}\"})");
+    if (map == nullptr)
+      refuse("'fields' takes names with generators (write fields: {n: \"${seq}\"})");
     std::vector<PayloadPlan::Field> fields;
     for (const auto& [name, value] : *map) {
-      names_.check_new(name);
+      check_new(name);
       PayloadPlan::Field field;
       field.name = name;
-      field.generator = std::make_unique<Generator>(take(make_generator(value, names_, folder_), "field " + quote(name)));
+      field.generator = std::make_unique<Generator>(
+          take(make_generator(value, names_, folder_), "field " + quote(name)));
       field.slot = names_.add_slot();
       names_.show(name, field.slot, field.generator->is_json());
       fields.push_back(std::move(field));
@@ -207,15 +173,19 @@ class Reader {
 
   void read_each(const Value& description) {
     const ValueMap* map = as_map(description);
-    if (map == nullptr) refuse("'each' takes names (write each: {lanes: {count: 8, template: lane.json}})");
+    if (map == nullptr)
+      refuse("'each' takes names (write each: {lanes: {count: 8, template: lane.json}})");
     for (const auto& [name, value] : *map) {
-      names_.check_new(name);
+      check_new(name);
       const ValueMap* parts = as_map(value);
-      if (parts == nullptr) refuse("each " + quote(name) + " takes count and template, text or json");
-      static constexpr std::string_view kKnown[] = {"count", "template", "text", "json", "fields", "separator"};
+      if (parts == nullptr)
+        refuse("each " + quote(name) + " takes count and template, text or json");
+      static constexpr std::string_view kKnown[] = {"count", "template", "text",
+                                                    "json",  "fields",   "separator"};
       for (const auto& [key, ignored] : *parts) {
         if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown)) {
-          refuse("unknown key " + quote(key) + " in each " + quote(name) + did_you_mean(key, kKnown));
+          refuse("unknown key " + quote(key) + " in each " + quote(name) +
+                 did_you_mean(key, kKnown));
         }
       }
       const Value* count = find_key(*parts, "count");
@@ -226,7 +196,8 @@ class Reader {
       field.each = std::make_unique<PayloadPlan::Each>();
       PayloadPlan::Each& each = *field.each;
       each.count = take(make_distribution(*count, UnitKind::none, {&names_, folder_}), "count");
-      each.separator = find_key(*parts, "separator") != nullptr ? find_key(*parts, "separator")->to_text() : ",";
+      each.separator =
+          find_key(*parts, "separator") != nullptr ? find_key(*parts, "separator")->to_text() : ",";
       const std::size_t depth = names_.depth();
       each.index_slot = names_.add_slot();
       names_.show("index", each.index_slot, false);
@@ -265,7 +236,7 @@ class Reader {
     }
     PayloadPlan::Pad pad;
     const std::string name = field->to_text();
-    names_.check_new(name);
+    check_new(name);
     pad.to = static_cast<std::uint64_t>(take(size_distribution(*to), "pad").mean());
     if (pad.to > (1u << 26)) refuse("pad: at most 64 MiB (use `size` for large payloads)");
     if (with != nullptr) {
@@ -282,7 +253,9 @@ class Reader {
   Template compile_file(const std::string& file) {
     const std::string text = take(read_text_file(folder_, file));
     const bool is_json = file.ends_with(".json") || file.ends_with(".jsonld");
-    return take(compile_text(text, names_, is_json ? Template::Escape::json : Template::Escape::none), file);
+    return take(
+        compile_text(text, names_, is_json ? Template::Escape::json : Template::Escape::none),
+        file);
   }
 
   void read_template(const Value& value, PayloadSpec& spec) {
@@ -312,11 +285,13 @@ class Reader {
     const std::uint64_t key = hash_text("squall blob");
     if (entropy != nullptr) {
       const double bits = take(parse_quantity(*entropy, UnitKind::none), "entropy");
-      if (bits < 0 || bits > 8) refuse("entropy: " + quote(entropy->to_text()) + " is not within 0 and 8 bits per byte");
+      if (bits < 0 || bits > 8)
+        refuse("entropy: " + quote(entropy->to_text()) + " is not within 0 and 8 bits per byte");
       blob.arena = Arena::entropy(bits, key);
     } else if (compressible != nullptr) {
       const double ratio = take(parse_quantity(*compressible, UnitKind::none), "compressible");
-      if (ratio < 1 || ratio > 100) refuse("compressible: " + quote(compressible->to_text()) + " is not within 1 and 100");
+      if (ratio < 1 || ratio > 100)
+        refuse("compressible: " + quote(compressible->to_text()) + " is not within 1 and 100");
       blob.arena = Arena::compressible(ratio, key);
     } else {
       const std::string how = source == nullptr ? "random" : source->to_text();
@@ -328,11 +303,13 @@ class Reader {
         blob.arena = Arena::pattern();
       } else {
         static constexpr std::string_view kSources[] = {"random", "zero", "pattern"};
-        refuse("unknown source " + quote(how) + did_you_mean(how, kSources) + " (random, zero, pattern)");
+        refuse("unknown source " + quote(how) + did_you_mean(how, kSources) +
+               " (random, zero, pattern)");
       }
     }
     if (const Value* magic = find_key(map, "magic")) {
-      if (!parse_hex(magic->to_text(), blob.magic)) refuse("magic: " + quote(magic->to_text()) + " is no even number of hex digits");
+      if (!parse_hex(magic->to_text(), blob.magic))
+        refuse("magic: " + quote(magic->to_text()) + " is no even number of hex digits");
     }
     plan_->content = std::move(blob);
   }
@@ -347,20 +324,23 @@ class Reader {
     }
     if (const Value* order = find_key(map, "order")) {
       const std::string how = order->to_text();
-      if (how != "random" && how != "sequential") refuse("order: " + quote(how) + " is neither sequential nor random");
+      if (how != "random" && how != "sequential")
+        refuse("order: " + quote(how) + " is neither sequential nor random");
       files.is_random = how == "random";
     }
     if (!files.is_random && files.chunk && !files.chunk->is_constant()) {
       refuse("chunks that differ in size need order: random");
     }
-    if (!files.is_random && (files.chunk || files.files.size() > 1)) files.state = names_.add_state({});
+    if (!files.is_random && (files.chunk || files.files.size() > 1))
+      files.state = names_.add_state({});
     spec.content_type = type_of_file(files.files[0]->path());
     plan_->content = std::move(files);
   }
 
   void read_multipart(const Value& value, PayloadSpec& spec) {
     const ValueList* list = as_list(value);
-    if (list == nullptr || list->empty()) refuse("'multipart' takes a list of parts (write multipart: [{name: a, text: b}])");
+    if (list == nullptr || list->empty())
+      refuse("'multipart' takes a list of parts (write multipart: [{name: a, text: b}])");
     // Not random: the same scenario sends the same bytes, and no payload holds this by chance.
     std::string boundary = "squall-";
     const std::uint64_t mark = hash_text(spec.name + " boundary");
@@ -382,14 +362,19 @@ class Reader {
       }
       if (find_key(rest, "multipart") != nullptr) refuse("'multipart' does not nest");
       PayloadContext context{names_, folder_};
-      made.payload = take(make_payload("", Value{std::make_shared<const ValueMap>(std::move(rest))}, context),
-                          "part " + quote(name->to_text()));
+      made.payload =
+          take(make_payload("", Value{std::make_shared<const ValueMap>(std::move(rest))}, context),
+               "part " + quote(name->to_text()));
       made.head = (multipart.parts.empty() ? "--" : "\r\n--") + boundary +
-                  "\r\nContent-Disposition: form-data; name=\"" + quoted_text(name->to_text()) + "\"";
+                  "\r\nContent-Disposition: form-data; name=\"" + quoted_text(name->to_text()) +
+                  "\"";
       if (!filename.empty()) made.head += "; filename=\"" + quoted_text(filename) + "\"";
-      const bool is_plain_text = filename.empty() && made.payload.content_type.starts_with("text/plain");
-      if (!made.payload.content_type.empty() && !is_plain_text) made.head += "\r\nContent-Type: " + made.payload.content_type;
-      if (!made.payload.content_encoding.empty()) made.head += "\r\nContent-Encoding: " + made.payload.content_encoding;
+      const bool is_plain_text =
+          filename.empty() && made.payload.content_type.starts_with("text/plain");
+      if (!made.payload.content_type.empty() && !is_plain_text)
+        made.head += "\r\nContent-Type: " + made.payload.content_type;
+      if (!made.payload.content_encoding.empty())
+        made.head += "\r\nContent-Encoding: " + made.payload.content_encoding;
       made.head += "\r\n\r\n";
       multipart.parts.push_back(std::move(made));
     }
@@ -425,7 +410,8 @@ class Reader {
       spec.content_type = "application/msgpack";
     } else if (format != "json") {
       static constexpr std::string_view kFormats[] = {"json", "cbor", "msgpack"};
-      refuse("unknown format " + quote(format) + did_you_mean(format, kFormats) + " (json, cbor, msgpack)");
+      refuse("unknown format " + quote(format) + did_you_mean(format, kFormats) +
+             " (json, cbor, msgpack)");
     }
   }
 
@@ -435,93 +421,32 @@ class Reader {
     }
     static constexpr std::string_view kCodings[] = {"identity", "gzip", "deflate", "zstd"};
     if (plan_->coding == Coding::none && coding != "identity") {
-      refuse("unknown encoding " + quote(coding) + did_you_mean(coding, kCodings) + " (gzip, deflate, zstd, identity)");
+      refuse("unknown encoding " + quote(coding) + did_you_mean(coding, kCodings) +
+             " (gzip, deflate, zstd, identity)");
     }
   }
 
   static std::string type_of_file(std::string_view path) {
     static constexpr std::array<std::pair<std::string_view, const char*>, 14> kTypes{{
-        {".json", "application/json"},   {".jsonld", "application/ld+json"}, {".xml", "application/xml"},
-        {".csv", "text/csv"},            {".txt", "text/plain; charset=utf-8"}, {".html", "text/html"},
-        {".jpg", "image/jpeg"},          {".jpeg", "image/jpeg"},            {".png", "image/png"},
-        {".mp4", "video/mp4"},           {".pdf", "application/pdf"},        {".zip", "application/zip"},
-        {".gz", "application/gzip"},     {".pb", "application/x-protobuf"},
+        {".json", "application/json"},
+        {".jsonld", "application/ld+json"},
+        {".xml", "application/xml"},
+        {".csv", "text/csv"},
+        {".txt", "text/plain; charset=utf-8"},
+        {".html", "text/html"},
+        {".jpg", "image/jpeg"},
+        {".jpeg", "image/jpeg"},
+        {".png", "image/png"},
+        {".mp4", "video/mp4"},
+        {".pdf", "application/pdf"},
+        {".zip", "application/zip"},
+        {".gz", "application/gzip"},
+        {".pb", "application/x-protobuf"},
     }};
     for (const auto& [ending, type] : kTypes) {
       if (path.ends_with(ending)) return type;
     }
     return "application/octet-stream";
-  }
-
-  // ---- what never changes
-
-  void settle(PayloadSpec& spec) {
-    spec.content_encoding = coding_name(plan_->coding);
-    plan_->is_constant = plan_->fields.empty() && content_is_constant();
-    if (plan_->pad && plan_->coding == Coding::none) plan_->fixed_size = plan_->pad->to;
-    if (const auto* blob = std::get_if<BlobContent>(&plan_->content)) {
-      if (blob->size.is_constant() && plan_->coding == Coding::none) {
-        plan_->fixed_size = static_cast<std::uint64_t>(std::max(0.0, std::round(blob->size.lowest())));
-      }
-    }
-    if (!plan_->is_constant) return;
-    // A first message by nobody; what fails here (no such name) fails for everybody.
-    class Nobody final : public Scope {
-      std::int64_t unix_ns() const override { return 0; }
-      const Value* local(std::uint32_t) const override { return nullptr; }
-      std::optional<std::string_view> field(std::uint32_t, std::uint32_t) override { return std::nullopt; }
-      Value& state(std::uint32_t) override { return state_; }
-      Value state_;
-    } nobody;
-    Body body;
-    std::string error, bytes;
-    // Large files and blobs are not read here: their first byte is sent as every other.
-    const bool is_large = plan_->coding != Coding::none && plain_size() > kKeptSize;
-    if (is_large) return;
-    plan_->field_count = names_.count();
-    if (!append_payload(*plan_, nobody, body, error)) refuse(error);
-    plan_->fixed_size = body.size();
-    if (body.size() > kKeptSize) return;
-    if (!body.append_all(bytes, error)) refuse(error);
-    plan_->constant = std::move(bytes);
-  }
-
-  std::uint64_t plain_size() const {
-    if (const auto* files = std::get_if<FileContent>(&plan_->content)) return files->files[0]->size();
-    if (const auto* blob = std::get_if<BlobContent>(&plan_->content)) {
-      return static_cast<std::uint64_t>(std::max(0.0, blob->size.highest()));
-    }
-    return 0;
-  }
-
-  bool content_is_constant() const {
-    if (const auto* text = std::get_if<TextContent>(&plan_->content)) return text->text.is_constant();
-    if (const auto* packed = std::get_if<PackedContent>(&plan_->content)) return items_are_constant(packed->items);
-    if (const auto* protobuf = std::get_if<ProtobufContent>(&plan_->content)) {
-      return fields_are_constant(protobuf->fields);
-    }
-    if (const auto* blob = std::get_if<BlobContent>(&plan_->content)) {
-      return blob->size.is_constant() && !blob->arena->is_random();
-    }
-    if (const auto* files = std::get_if<FileContent>(&plan_->content)) {
-      return files->files.size() == 1 && !files->chunk;
-    }
-    const auto& parts = std::get<MultipartContent>(plan_->content).parts;
-    return std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part.payload.is_constant(); });
-  }
-
-  static bool items_are_constant(const std::vector<PackedItem>& items) {
-    return std::all_of(items.begin(), items.end(), [](const PackedItem& item) {
-      return item.kind != PackedItem::Kind::random && (!item.value || item.value->is_constant()) &&
-             items_are_constant(item.items);
-    });
-  }
-
-  static bool fields_are_constant(const std::vector<ProtobufField>& fields) {
-    return std::all_of(fields.begin(), fields.end(), [](const ProtobufField& field) {
-      return (!field.value || field.value->is_constant()) && (!field.count || field.count->is_constant()) &&
-             fields_are_constant(field.message);
-    });
   }
 
   FieldNames names_;
@@ -531,7 +456,8 @@ class Reader {
 
 }  // namespace
 
-Result<PayloadSpec> make_payload(std::string name, const Value& description, const PayloadContext& context) {
+Result<PayloadSpec> make_payload(std::string name, const Value& description,
+                                 const PayloadContext& context) {
   try {
     return Reader(context).read(std::move(name), description);
   } catch (Error& error) {

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::uint64_t kMaxEncoded = std::uint64_t{1} << 30;
 
-// The user as the payload's templates see it: its own fields before everything else. In a dry pass the
-// user's memory (seq, walk) and its draws stay as they were.
+// The user as the payload's templates see it: its own fields before everything else. In a dry pass
+// the user's memory (seq, walk) and its draws stay as they were.
 class FieldScope final : public Scope {
  public:
   FieldScope(Scope& user, std::vector<Value>& fields) : user_(user), fields_(fields) {
@@ -28,7 +28,10 @@ class FieldScope final : public Scope {
     return slot < kFieldSlots ? user_.local(slot) : &fields_[slot - kFieldSlots];
   }
   std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) override {
-    return user_.field(dataset, column);
+    user_.draws = draws;  // the first mention of a record may draw
+    const auto text = user_.field(dataset, column);
+    draws = user_.draws;
+    return text;
   }
   Value& state(std::uint32_t slot) override {
     if (!is_dry_) return user_.state(slot);
@@ -59,9 +62,11 @@ class FieldScope final : public Scope {
   bool is_dry_ = false;
 };
 
-bool evaluate_fields(const std::vector<PayloadPlan::Field>& fields, FieldScope& scope, std::string& error);
+bool evaluate_fields(const std::vector<PayloadPlan::Field>& fields, FieldScope& scope,
+                     std::string& error);
 
-bool evaluate_each(const PayloadPlan::Each& each, FieldScope& scope, Value& out, std::string& error) {
+bool evaluate_each(const PayloadPlan::Each& each, FieldScope& scope, Value& out,
+                   std::string& error) {
   constexpr std::int64_t kMaxItems = 1 << 20;
   const std::int64_t count = each.count.sample_int(scope);
   if (count > kMaxItems) {
@@ -74,12 +79,14 @@ bool evaluate_each(const PayloadPlan::Each& each, FieldScope& scope, Value& out,
   for (std::int64_t i = 0; i < count; ++i) {
     if (i != 0) text += each.separator;
     scope.own(each.index_slot).data = i;
-    if (!evaluate_fields(each.fields, scope, error) || !each.item.append(scope, text, error)) return false;
+    if (!evaluate_fields(each.fields, scope, error) || !each.item.append(scope, text, error))
+      return false;
   }
   return true;
 }
 
-bool evaluate_fields(const std::vector<PayloadPlan::Field>& fields, FieldScope& scope, std::string& error) {
+bool evaluate_fields(const std::vector<PayloadPlan::Field>& fields, FieldScope& scope,
+                     std::string& error) {
   for (const PayloadPlan::Field& field : fields) {
     Value& value = scope.own(field.slot);
     const bool done = field.each ? evaluate_each(*field.each, scope, value, error)
@@ -109,7 +116,8 @@ bool append_text(const TextContent& text, Scope& scope, Body& body, std::string&
 }
 
 void append_blob(const BlobContent& blob, Scope& scope, Body& body) {
-  const auto size = static_cast<std::uint64_t>(std::max<std::int64_t>(0, blob.size.sample_int(scope)));
+  const auto size =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, blob.size.sample_int(scope)));
   const std::uint64_t head = std::min<std::uint64_t>(size, blob.magic.size());
   if (head > 0) body.add_view(std::string_view(blob.magic).substr(0, head));
   std::uint64_t start = head;  // a pattern goes on where the head stands over it
@@ -135,11 +143,13 @@ void append_file(const FileContent& files, Scope& scope, Body& body) {
   const std::uint64_t count = files.files.size();
   const bool has_turn = !files.is_random && (count > 1 || files.chunk);
   std::uint64_t turn = has_turn ? next_turn(files, scope) : 0;
-  const OpenFile& file = *files.files[files.is_random && count > 1 ? random.below(count) : turn % count];
+  const OpenFile& file =
+      *files.files[files.is_random && count > 1 ? random.below(count) : turn % count];
   std::uint64_t offset = 0, size = file.size();
   if (files.chunk && size > 0) {
-    size = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(std::max<std::int64_t>(1, files.chunk->sample_int(random))),
-                                     1, file.size());
+    size = std::clamp<std::uint64_t>(
+        static_cast<std::uint64_t>(std::max<std::int64_t>(1, files.chunk->sample_int(random))), 1,
+        file.size());
     const std::uint64_t chunks = (file.size() + size - 1) / size;
     if (files.is_random) {
       constexpr std::uint64_t kPage = 4096;
@@ -155,7 +165,8 @@ void append_file(const FileContent& files, Scope& scope, Body& body) {
   body.add_file(file, offset, size);
 }
 
-bool append_multipart(const MultipartContent& multipart, Scope& scope, Body& body, std::string& error) {
+bool append_multipart(const MultipartContent& multipart, Scope& scope, Body& body,
+                      std::string& error) {
   for (const auto& part : multipart.parts) {
     body.add_view(part.head);
     if (!append_payload(*part.payload.plan, scope, body, error)) return false;
@@ -168,7 +179,8 @@ bool append_content(const PayloadPlan& plan, Scope& scope, Body& body, std::stri
   if (const auto* text = std::get_if<TextContent>(&plan.content)) {
     if (!append_text(*text, scope, body, error)) return false;
   } else if (const auto* packed = std::get_if<PackedContent>(&plan.content)) {
-    if (!append_packed(packed->items, scope, body.buffer(), body.buffer().size(), error)) return false;
+    if (!append_packed(packed->items, scope, body.buffer(), body.buffer().size(), error))
+      return false;
   } else if (const auto* protobuf = std::get_if<ProtobufContent>(&plan.content)) {
     if (!append_protobuf(protobuf->fields, scope, body.buffer(), error)) return false;
   } else if (const auto* blob = std::get_if<BlobContent>(&plan.content)) {
@@ -182,8 +194,8 @@ bool append_content(const PayloadPlan& plan, Scope& scope, Body& body, std::stri
   return true;
 }
 
-// The filler's length follows from a dry pass without it. Where the length itself costs bytes (protobuf,
-// CBOR) it is corrected until it holds.
+// The filler's length follows from a dry pass without it. Where the length itself costs bytes
+// (protobuf, CBOR) it is corrected until it holds.
 bool fit_filler(const PayloadPlan& plan, FieldScope& scope, std::string& error) {
   std::string& filler = std::get<std::string>(scope.own(plan.pad->slot).data);
   Body draft;
@@ -194,10 +206,12 @@ bool fit_filler(const PayloadPlan& plan, FieldScope& scope, std::string& error) 
     scope.end_dry();
     if (!done) return false;
     if (draft.size() == plan.pad->to) return true;
-    const auto missing = static_cast<std::int64_t>(plan.pad->to) - static_cast<std::int64_t>(draft.size());
+    const auto missing =
+        static_cast<std::int64_t>(plan.pad->to) - static_cast<std::int64_t>(draft.size());
     const auto length = static_cast<std::int64_t>(filler.size()) + missing;
     if (length < 0) {
-      error = std::to_string(draft.size()) + " bytes do not fit into " + std::to_string(plan.pad->to);
+      error =
+          std::to_string(draft.size()) + " bytes do not fit into " + std::to_string(plan.pad->to);
       return false;
     }
     filler.assign(static_cast<std::size_t>(length), plan.pad->with);

@@ -15,12 +15,14 @@ struct TypeName {
   std::string_view name;
   Type type;
 };
-constexpr TypeName kTypes[] = {{"int", Type::int_},       {"uint", Type::int_},     {"sint", Type::sint},
-                               {"bool", Type::bool_},     {"fixed32", Type::fixed32}, {"fixed64", Type::fixed64},
-                               {"float", Type::float_},   {"double", Type::double_}, {"string", Type::text},
-                               {"bytes", Type::hex},      {"message", Type::message}};
-constexpr std::string_view kTypeNames[] = {"int",   "uint",   "sint",   "bool",  "fixed32", "fixed64",
-                                           "float", "double", "string", "bytes", "message", "each"};
+constexpr TypeName kTypes[] = {
+    {"int", Type::int_},     {"uint", Type::int_},       {"sint", Type::sint},
+    {"bool", Type::bool_},   {"fixed32", Type::fixed32}, {"fixed64", Type::fixed64},
+    {"float", Type::float_}, {"double", Type::double_},  {"string", Type::text},
+    {"bytes", Type::hex},    {"message", Type::message}};
+constexpr std::string_view kTypeNames[] = {"int",     "uint",    "sint",    "bool",
+                                           "fixed32", "fixed64", "float",   "double",
+                                           "string",  "bytes",   "message", "each"};
 constexpr std::int64_t kMaxCount = 1 << 24;
 
 void append_varint(std::string& out, std::uint64_t value) {
@@ -37,7 +39,9 @@ void append_little(std::string& out, std::uint64_t value, int width) {
 
 enum Wire : std::uint32_t { kVarint = 0, kFixed64 = 1, kSized = 2, kFixed32 = 5 };
 
-void append_tag(std::string& out, std::uint32_t number, Wire wire) { append_varint(out, number << 3 | wire); }
+void append_tag(std::string& out, std::uint32_t number, Wire wire) {
+  append_varint(out, number << 3 | wire);
+}
 
 // The bytes from `begin` on get their tag and length in front.
 void wrap_sized(std::string& out, std::size_t begin, std::uint32_t number) {
@@ -47,7 +51,8 @@ void wrap_sized(std::string& out, std::size_t begin, std::uint32_t number) {
   out.insert(begin, head);
 }
 
-bool to_whole(const ProtobufField& field, const Number& number, std::int64_t& out, std::string& error) {
+bool to_whole(const ProtobufField& field, const Number& number, std::int64_t& out,
+              std::string& error) {
   if (!number.is_whole && !(std::fabs(number.real) < 0x1p63)) {
     error = "field " + std::to_string(field.number) + ": the number is too large";
     return false;
@@ -56,7 +61,8 @@ bool to_whole(const ProtobufField& field, const Number& number, std::int64_t& ou
   return true;
 }
 
-bool append_by_value(const ProtobufField& field, Scope& scope, std::string& out, std::string& error) {
+bool append_by_value(const ProtobufField& field, Scope& scope, std::string& out,
+                     std::string& error) {
   Value value;
   if (!field.value->evaluate(scope, value, error)) return false;
   if (const auto* whole = std::get_if<std::int64_t>(&value.data)) {
@@ -91,7 +97,8 @@ bool append_once(const ProtobufField& field, Scope& scope, std::string& out, std
       if (!field.value->append(scope, text, error)) return false;
       const std::size_t begin = out.size();
       if (!parse_hex(text, out)) {
-        error = "field " + std::to_string(field.number) + ": '" + text + "' is no even number of hex digits";
+        error = "field " + std::to_string(field.number) + ": '" + text +
+                "' is no even number of hex digits";
         return false;
       }
       wrap_sized(out, begin, field.number);
@@ -143,11 +150,13 @@ bool append_once(const ProtobufField& field, Scope& scope, std::string& out, std
 
 bool is_field_number(std::string_view text) {
   Number number;
-  return parse_number(text, number) && number.is_whole && number.whole >= 1 && number.whole < (1 << 29) &&
+  return parse_number(text, number) && number.is_whole && number.whole >= 1 &&
+         number.whole < (1 << 29) &&
          !(number.whole >= 19000 && number.whole < 20000);  // reserved by protobuf itself
 }
 
-Result<ProtobufField> make_field(const Value& description, Names& names, const std::string& folder) {
+Result<ProtobufField> make_field(const Value& description, Names& names,
+                                 const std::string& folder) {
   ProtobufField field;
   const ValueMap* map = as_map(description);
   if (map == nullptr || is_distribution(description)) {
@@ -199,9 +208,11 @@ Result<ProtobufField> make_field(const Value& description, Names& names, const s
 
 }  // namespace
 
-Result<std::vector<ProtobufField>> make_protobuf(const Value& description, Names& names, const std::string& folder) {
+Result<std::vector<ProtobufField>> make_protobuf(const Value& description, Names& names,
+                                                 const std::string& folder) {
   const ValueMap* map = as_map(description);
-  if (map == nullptr) return Error{"'protobuf' takes field numbers (write protobuf: {1: 7, 2: abc})"};
+  if (map == nullptr)
+    return Error{"'protobuf' takes field numbers (write protobuf: {1: 7, 2: abc})"};
   std::vector<ProtobufField> fields;
   for (const auto& [key, given] : *map) {
     if (!is_field_number(key)) return Error{"'" + key + "' is not a protobuf field number"};
@@ -219,7 +230,8 @@ Result<std::vector<ProtobufField>> make_protobuf(const Value& description, Names
   return fields;
 }
 
-bool append_protobuf(const std::vector<ProtobufField>& fields, Scope& scope, std::string& out, std::string& error) {
+bool append_protobuf(const std::vector<ProtobufField>& fields, Scope& scope, std::string& out,
+                     std::string& error) {
   for (const ProtobufField& field : fields) {
     std::int64_t count = 1;
     if (field.count) {

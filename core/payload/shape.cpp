@@ -42,7 +42,9 @@ class Uniform final : public Shape {
 class Normal final : public Shape {
  public:
   Normal(double mean, double sd) : mean_(mean), sd_(sd) {}
-  double draw(RandomStream& random, Scope*) const override { return mean_ + sd_ * draw_normal(random); }
+  double draw(RandomStream& random, Scope*) const override {
+    return mean_ + sd_ * draw_normal(random);
+  }
   std::optional<double> mean() const override { return mean_; }
 
  private:
@@ -52,7 +54,9 @@ class Normal final : public Shape {
 class Lognormal final : public Shape {
  public:
   Lognormal(double mu, double sigma) : mu_(mu), sigma_(sigma) {}
-  double draw(RandomStream& random, Scope*) const override { return std::exp(mu_ + sigma_ * draw_normal(random)); }
+  double draw(RandomStream& random, Scope*) const override {
+    return std::exp(mu_ + sigma_ * draw_normal(random));
+  }
   std::optional<double> mean() const override { return std::exp(mu_ + sigma_ * sigma_ / 2); }
   double low() const override { return 0; }
 
@@ -63,7 +67,9 @@ class Lognormal final : public Shape {
 class Exponential final : public Shape {
  public:
   explicit Exponential(double mean) : mean_(mean) {}
-  double draw(RandomStream& random, Scope*) const override { return mean_ * draw_exponential(random); }
+  double draw(RandomStream& random, Scope*) const override {
+    return mean_ * draw_exponential(random);
+  }
   std::optional<double> mean() const override { return mean_; }
   double low() const override { return 0; }
 
@@ -92,7 +98,10 @@ class Pareto final : public Shape {
 class Zipf final : public Shape {
  public:
   Zipf(double s, std::uint64_t n)
-      : s_(s), n_(static_cast<double>(n)), area_first_(area(1.5) - 1), area_last_(area(n_ + 0.5)),
+      : s_(s),
+        n_(static_cast<double>(n)),
+        area_first_(area(1.5) - 1),
+        area_last_(area(n_ + 0.5)),
         sure_(2 - area_inverse(area(2.5) - weight(2))) {}
   double draw(RandomStream& random, Scope*) const override {
     for (;;) {
@@ -133,7 +142,9 @@ class Zipf final : public Shape {
 class Beta final : public Shape {
  public:
   Beta(double a, double b, double scale) : a_(a), b_(b), scale_(scale) {}
-  double draw(RandomStream& random, Scope*) const override { return scale_ * draw_beta(random, a_, b_); }
+  double draw(RandomStream& random, Scope*) const override {
+    return scale_ * draw_beta(random, a_, b_);
+  }
   std::optional<double> mean() const override { return scale_ * a_ / (a_ + b_); }
   double low() const override { return 0; }
   double high() const override { return scale_; }
@@ -170,7 +181,8 @@ class Wheel {
     // Rounding may put the place at the very end: then it is the last one that has a weight.
     if (found != cumulative_.end()) return static_cast<std::size_t>(found - cumulative_.begin());
     return static_cast<std::size_t>(
-        std::lower_bound(cumulative_.begin(), cumulative_.end(), cumulative_.back()) - cumulative_.begin());
+        std::lower_bound(cumulative_.begin(), cumulative_.end(), cumulative_.back()) -
+        cumulative_.begin());
   }
   double share(std::size_t index) const {
     return (cumulative_[index] - (index == 0 ? 0 : cumulative_[index - 1])) / cumulative_.back();
@@ -195,15 +207,19 @@ class Choice final : public Shape {
     for (std::size_t i = 0; i < values_.size(); ++i) sum += values_[i] * wheel_.share(i);
     return sum;
   }
-  double low() const override { return labels_.empty() ? *std::min_element(values_.begin(), values_.end()) : 0; }
+  double low() const override {
+    return labels_.empty() ? *std::min_element(values_.begin(), values_.end()) : 0;
+  }
   double high() const override {
-    return labels_.empty() ? *std::max_element(values_.begin(), values_.end()) : static_cast<double>(labels_.size() - 1);
+    return labels_.empty() ? *std::max_element(values_.begin(), values_.end())
+                           : static_cast<double>(labels_.size() - 1);
   }
   const Value* label(double drawn) const override {
     return labels_.empty() ? nullptr : &labels_[static_cast<std::size_t>(drawn)];
   }
   bool is_whole() const override {
-    return std::all_of(values_.begin(), values_.end(), [](double value) { return value == std::floor(value); });
+    return std::all_of(values_.begin(), values_.end(),
+                       [](double value) { return value == std::floor(value); });
   }
 
  private:
@@ -227,14 +243,19 @@ class Histogram final : public Shape {
   }
   std::optional<double> mean() const override {
     double sum = 0;
-    for (std::size_t i = 0; i < bins_.size(); ++i) sum += (bins_[i].low + bins_[i].high) / 2 * wheel_.share(i);
+    for (std::size_t i = 0; i < bins_.size(); ++i)
+      sum += (bins_[i].low + bins_[i].high) / 2 * wheel_.share(i);
     return sum;
   }
   double low() const override {
-    return std::min_element(bins_.begin(), bins_.end(), [](auto& a, auto& b) { return a.low < b.low; })->low;
+    return std::min_element(bins_.begin(), bins_.end(),
+                            [](auto& a, auto& b) { return a.low < b.low; })
+        ->low;
   }
   double high() const override {
-    return std::max_element(bins_.begin(), bins_.end(), [](auto& a, auto& b) { return a.high < b.high; })->high;
+    return std::max_element(bins_.begin(), bins_.end(),
+                            [](auto& a, auto& b) { return a.high < b.high; })
+        ->high;
   }
 
  private:
@@ -248,7 +269,8 @@ class Quantiles final : public Shape {
   double draw(RandomStream& random, Scope*) const override {
     const double place = random.unit() * static_cast<double>(quantiles_.size() - 1);
     const auto index = static_cast<std::size_t>(place);
-    return quantiles_[index] + (quantiles_[index + 1] - quantiles_[index]) * (place - static_cast<double>(index));
+    return quantiles_[index] +
+           (quantiles_[index + 1] - quantiles_[index]) * (place - static_cast<double>(index));
   }
   std::optional<double> mean() const override {
     double sum = (quantiles_.front() + quantiles_.back()) / 2;
@@ -293,7 +315,8 @@ class Trace final : public Shape {
   std::uint32_t state_;
 };
 
-// The user's state is one whole number: samples left in the state (low 40 bits) and the state's index.
+// The user's state is one whole number: samples left in the state (low 40 bits) and the state's
+// index.
 class Markov final : public Shape {
  public:
   Markov(std::vector<MarkovState> states, bool has_labels, std::uint32_t state)
@@ -323,7 +346,8 @@ class Markov final : public Shape {
     return has_labels_ ? &states_[static_cast<std::size_t>(drawn)].label : nullptr;
   }
   bool is_whole() const override {
-    return std::all_of(states_.begin(), states_.end(), [](auto& one) { return one.value == std::floor(one.value); });
+    return std::all_of(states_.begin(), states_.end(),
+                       [](auto& one) { return one.value == std::floor(one.value); });
   }
 
  private:
@@ -360,11 +384,14 @@ ShapePtr make_pareto(double shape, double low) { return std::make_unique<Pareto>
 ShapePtr make_zipf(double s, std::uint64_t n) { return std::make_unique<Zipf>(s, n); }
 ShapePtr make_beta(double a, double b, double scale) { return std::make_unique<Beta>(a, b, scale); }
 ShapePtr make_geometric(double mean) { return std::make_unique<Geometric>(mean); }
-ShapePtr make_choice(std::vector<double> values, const std::vector<double>& weights, std::vector<Value> labels) {
+ShapePtr make_choice(std::vector<double> values, const std::vector<double>& weights,
+                     std::vector<Value> labels) {
   return std::make_unique<Choice>(std::move(values), weights, std::move(labels));
 }
 ShapePtr make_histogram(const std::vector<Bin>& bins) { return std::make_unique<Histogram>(bins); }
-ShapePtr make_quantiles(std::vector<double> quantiles) { return std::make_unique<Quantiles>(std::move(quantiles)); }
+ShapePtr make_quantiles(std::vector<double> quantiles) {
+  return std::make_unique<Quantiles>(std::move(quantiles));
+}
 ShapePtr make_trace(std::vector<double> values, bool wraps, std::uint32_t state) {
   return std::make_unique<Trace>(std::move(values), wraps, state);
 }

@@ -1,5 +1,5 @@
-// The shapes of distributions, without bounds, scaling and units: each knows how to draw and, where a
-// formula exists, its mean. Private to this room: others see Distribution.
+// The shapes of distributions, without bounds, scaling and units: each knows how to draw and, where
+// a formula exists, its mean. Private to this room: others see Distribution.
 #pragma once
 
 #include <cmath>
@@ -42,7 +42,8 @@ ShapePtr make_beta(double a, double b, double scale);
 /// 1, 2, 3 … with the given mean (>= 1): the size of a batch that is never empty.
 ShapePtr make_geometric(double mean);
 /// Values by weight; with labels the drawn number is an index into them.
-ShapePtr make_choice(std::vector<double> values, const std::vector<double>& weights, std::vector<Value> labels);
+ShapePtr make_choice(std::vector<double> values, const std::vector<double>& weights,
+                     std::vector<Value> labels);
 struct Bin {
   double low = 0, high = 0, count = 0;
 };

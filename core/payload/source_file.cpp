@@ -48,7 +48,8 @@ std::string join_path(std::string_view folder, std::string_view file) {
 Result<std::string> read_text_file(std::string_view folder, std::string_view file) {
   const std::string path = join_path(folder, file);
   std::error_code failure;
-  if (std::filesystem::is_directory(path, failure)) return Error{"'" + path + "' is a folder, not a file"};
+  if (std::filesystem::is_directory(path, failure))
+    return Error{"'" + path + "' is a folder, not a file"};
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) return Error{"cannot read '" + path + "': " + std::strerror(errno)};
   const auto size = static_cast<std::uint64_t>(in.tellg());
@@ -60,7 +61,8 @@ Result<std::string> read_text_file(std::string_view folder, std::string_view fil
   return text;
 }
 
-Result<std::vector<std::string>> read_column(std::string_view folder, std::string_view file, std::string_view column) {
+Result<std::vector<std::string>> read_column(std::string_view folder, std::string_view file,
+                                             std::string_view column) {
   auto text = read_text_file(folder, file);
   if (!text) return text.error();
   std::string_view rest = *text;
@@ -71,14 +73,16 @@ Result<std::vector<std::string>> read_column(std::string_view folder, std::strin
   while (index < header.size() && header[index] != column) ++index;
   if (index == header.size()) {
     const std::vector<std::string_view> names(header.begin(), header.end());
-    return Error{"'" + std::string(file) + "' has no column '" + std::string(column) + "'" + did_you_mean(column, names)};
+    return Error{"'" + std::string(file) + "' has no column '" + std::string(column) + "'" +
+                 did_you_mean(column, names)};
   }
   std::vector<std::string> cells;
   for (std::size_t row = 1; at < rest.size(); ++row) {
     std::vector<std::string> record = read_record(rest, at);
     if (record.size() == 1 && record[0].empty()) continue;  // an empty line
     if (record.size() <= index) {
-      return Error{"'" + std::string(file) + "', row " + std::to_string(row) + ": no column '" + std::string(column) + "'"};
+      return Error{"'" + std::string(file) + "', row " + std::to_string(row) + ": no column '" +
+                   std::string(column) + "'"};
     }
     cells.push_back(std::move(record[index]));
   }

@@ -10,7 +10,8 @@ namespace squall {
 
 /// The cells below the header `column` of `folder`/`file`, in order; quotes as RFC 4180.
 /// Errors: the file cannot be read, no such column ("did you mean"), a row that is too short.
-Result<std::vector<std::string>> read_column(std::string_view folder, std::string_view file, std::string_view column);
+Result<std::vector<std::string>> read_column(std::string_view folder, std::string_view file,
+                                             std::string_view column);
 
 /// A whole file, at most 1 GiB. Errors: cannot be read, too large, a directory.
 Result<std::string> read_text_file(std::string_view folder, std::string_view file);

@@ -1,5 +1,6 @@
-// Templates as programs: parts in order. Compiling is template_parser.cpp's, what stands within a hole
-// expression.cpp's; here the parts become one text, and the JSON form gets its quotes and escapes.
+// Templates as programs: parts in order. Compiling is template_parser.cpp's, what stands within a
+// hole expression.cpp's; here the parts become one text, and the JSON form gets its quotes and
+// escapes.
 #include "payload/template.hpp"
 
 #include "payload/expression.hpp"
@@ -87,8 +88,8 @@ TemplateParts merge_constants(TemplateParts parts) {
 std::shared_ptr<Template::Program> make_program(std::string source, TemplateParts parts) {
   auto program = std::make_shared<Template::Program>();
   program->source = std::move(source);
-  const bool is_single = parts.size() == 2 && parts[0].literal.empty() && parts[1].literal.empty() &&
-                         parts[0].mode == TemplatePart::Mode::plain;
+  const bool is_single = parts.size() == 2 && parts[0].literal.empty() &&
+                         parts[1].literal.empty() && parts[0].mode == TemplatePart::Mode::plain;
   program->is_single_hole = is_single;
   if (is_single && parts[0].hole->constant() != nullptr) {
     program->constant = *parts[0].hole->constant();
@@ -189,7 +190,8 @@ Template::Template(Value constant) {
 
 Template::Template(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 
-std::variant<Template, TemplateError> Template::compile(std::string_view text, Names& names, Escape escape) {
+std::variant<Template, TemplateError> Template::compile(std::string_view text, Names& names,
+                                                        Escape escape) {
   auto parsed = parse_template(text, names);
   if (auto* error = std::get_if<TemplateError>(&parsed)) return std::move(*error);
   auto& parts = std::get<TemplateParts>(parsed);

@@ -17,19 +17,19 @@
 
 namespace squall {
 
-/// What a template may see of the user that evaluates it. The engine's user implements it; tests and
-/// `squall sample` have one of their own. Thread: the shard's.
+/// What a template may see of the user that evaluates it. The engine's user implements it; tests
+/// and `squall sample` have one of their own. Thread: the shard's.
 class Scope {
  public:
   virtual ~Scope() = default;
 
   std::uint64_t seed = 0;
   std::uint32_t population = 0;
-  std::uint64_t user_index = 0;      // from 0 in its population, over all agents
-  std::uint64_t iteration = 0;       // of this user, from 0
-  std::uint64_t arrival_index = 0;   // open load; else equal to iteration
-  bool open = false;                 // open load: randomness hangs on the arrival, not on (user, iteration)
-  std::uint64_t draws = 0;           // random draws of this iteration so far
+  std::uint64_t user_index = 0;     // from 0 in its population, over all agents
+  std::uint64_t iteration = 0;      // of this user, from 0
+  std::uint64_t arrival_index = 0;  // open load; else equal to iteration
+  bool open = false;        // open load: randomness hangs on the arrival, not on (user, iteration)
+  std::uint64_t draws = 0;  // random draws of this iteration so far
 
   /// Wall clock in ns since 1970, from the shard's reading of this turn.
   virtual std::int64_t unix_ns() const = 0;
@@ -41,8 +41,8 @@ class Scope {
   /// A value of this user that outlives iterations (walk, seq, markov): generators own slots of it.
   virtual Value& state(std::uint32_t slot) = 0;
 
-  /// Next 64 random bits of this iteration's stream: a function of (seed, population, user or arrival
-  /// index, iteration, draws) only, never of shard or thread.
+  /// Next 64 random bits of this iteration's stream: a function of (seed, population, user or
+  /// arrival index, iteration, draws) only, never of shard or thread.
   std::uint64_t random();
   /// The stream behind random(), from its current place. Who draws from it writes `draws` back.
   RandomStream stream() const;
@@ -53,10 +53,12 @@ class Scope {
 /// Where a name points, as the loader's name table answers.
 struct Reference {
   enum class Kind : std::uint8_t {
-    user_index, user_iteration, arrival_index,
-    local,      // index: slot
-    field,      // index: dataset, column
-    constant,   // value: var, env, secret, folded at load time; null: known, but without a value
+    user_index,
+    user_iteration,
+    arrival_index,
+    local,     // index: slot
+    field,     // index: dataset, column
+    constant,  // value: var, env, secret, folded at load time; null: known, but without a value
   };
   Kind kind = Kind::constant;
   std::uint32_t index = 0;
@@ -71,8 +73,9 @@ class Names {
   virtual ~Names() = default;
   /// `pages.path`, `user.index`, `env.HOME`, `token` …; not the generators, they are known here.
   virtual Result<Reference> resolve(std::string_view dotted_name) = 0;
-  /// A slot of user state for a generator with memory (seq, walk, markov). The same id gives the same
-  /// slot again, so that two templates go on with one walk; an empty id always gives a new one.
+  /// A slot of user state for a generator with memory (seq, walk, markov). The same id gives the
+  /// same slot again, so that two templates go on with one walk; an empty id always gives a new
+  /// one.
   virtual std::uint32_t add_state(std::string_view id) = 0;
 };
 
@@ -89,8 +92,9 @@ class Template {
   enum class Escape : std::uint8_t { none, json };  // json: holes inside quotes are JSON-escaped
   static std::variant<Template, TemplateError> compile(std::string_view text, Names& names,
                                                        Escape escape = Escape::none);
-  /// One text template of a tree of values: numbers stay numbers, a string that is one hole keeps the
-  /// hole's type, holes within strings are escaped. The error's offset is that in the string at fault.
+  /// One text template of a tree of values: numbers stay numbers, a string that is one hole keeps
+  /// the hole's type, holes within strings are escaped. The error's offset is that in the string at
+  /// fault.
   static std::variant<Template, TemplateError> compile_json(const Value& tree, Names& names);
 
   /// Whether every evaluation gives the same; then `constant()` is it.

@@ -1,6 +1,7 @@
 // Reads the text of a template into parts: literal text and `${…}` holes with their expressions.
 //   hole       = "${" expression [ ":-" default ] "}"      "$${" is a literal "${"
-//   expression = number [unit] | 'text' | "text" | name | name "(" [ expression { "," expression } ] ")"
+//   expression = number [unit] | 'text' | "text" | name | name "(" [ expression { "," expression }
+//   ] ")"
 // Private to this room.
 #pragma once
 
@@ -15,8 +16,8 @@
 namespace squall {
 
 struct TemplatePart {
-  std::string literal;   // before the hole
-  ExpressionPtr hole;    // null in the last part
+  std::string literal;  // before the hole
+  ExpressionPtr hole;   // null in the last part
   enum class Mode : std::uint8_t {
     plain,    // as it prints
     escaped,  // within JSON quotes
@@ -26,7 +27,7 @@ struct TemplatePart {
 
 using TemplateParts = std::vector<TemplatePart>;
 
-std::variant<TemplateParts, TemplateError> parse_template(std::string_view text, Names& names,
-                                                          TemplatePart::Mode mode = TemplatePart::Mode::plain);
+std::variant<TemplateParts, TemplateError> parse_template(
+    std::string_view text, Names& names, TemplatePart::Mode mode = TemplatePart::Mode::plain);
 
 }  // namespace squall

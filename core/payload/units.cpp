@@ -16,8 +16,8 @@ struct Unit {
 
 constexpr Unit kDurations[] = {{"d", 86400e9}, {"h", 3600e9}, {"m", 60e9}, {"s", 1e9},
                                {"ms", 1e6},    {"us", 1e3},   {"ns", 1}};
-constexpr Unit kSizes[] = {{"B", 1},      {"kB", 1e3},     {"MB", 1e6},
-                           {"GB", 1e9},   {"TB", 1e12},    {"KiB", 1024},
+constexpr Unit kSizes[] = {{"B", 1},        {"kB", 1e3},     {"MB", 1e6},
+                           {"GB", 1e9},     {"TB", 1e12},    {"KiB", 1024},
                            {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
 constexpr Unit kBits[] = {{"bit", 0.125}, {"kbit", 125}, {"Mbit", 125e3}, {"Gbit", 125e6}};
 constexpr Unit kPeriods[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"day", 86400}};
@@ -27,22 +27,24 @@ struct Alias {
   std::string_view wrong, right;
 };
 constexpr Alias kDurationAliases[] = {
-    {"sec", "s"},    {"secs", "s"},    {"second", "s"}, {"seconds", "s"},       {"S", "s"},
-    {"min", "m"},    {"mins", "m"},    {"minute", "m"}, {"minutes", "m"},       {"M", "m"},
-    {"hr", "h"},     {"hrs", "h"},     {"hour", "h"},   {"hours", "h"},         {"H", "h"},
-    {"day", "d"},    {"days", "d"},    {"D", "d"},      {"msec", "ms"},         {"millis", "ms"},
-    {"MS", "ms"},    {"milliseconds", "ms"}, {"usec", "us"}, {"µs", "us"}, {"micros", "us"}, {"nsec", "ns"}};
-constexpr Alias kSizeAliases[] = {{"b", "B"},     {"bytes", "B"}, {"byte", "B"}, {"k", "kB"},    {"K", "kB"},
-                                  {"kb", "kB"},   {"KB", "kB"},   {"M", "MB"},   {"mb", "MB"},   {"Mb", "MB"},
-                                  {"G", "GB"},    {"gb", "GB"},   {"Gb", "GB"},  {"T", "TB"},    {"kib", "KiB"},
-                                  {"kiB", "KiB"}, {"Ki", "KiB"},  {"mib", "MiB"}, {"Mi", "MiB"}, {"gib", "GiB"},
-                                  {"Gi", "GiB"},  {"kBit", "kbit"}, {"MBit", "Mbit"}, {"mbit", "Mbit"}, {"GBit", "Gbit"}};
-constexpr Alias kPeriodAliases[] = {{"sec", "s"},  {"second", "s"}, {"min", "m"}, {"minute", "m"},
+    {"sec", "s"},  {"secs", "s"},          {"second", "s"}, {"seconds", "s"}, {"S", "s"},
+    {"min", "m"},  {"mins", "m"},          {"minute", "m"}, {"minutes", "m"}, {"M", "m"},
+    {"hr", "h"},   {"hrs", "h"},           {"hour", "h"},   {"hours", "h"},   {"H", "h"},
+    {"day", "d"},  {"days", "d"},          {"D", "d"},      {"msec", "ms"},   {"millis", "ms"},
+    {"MS", "ms"},  {"milliseconds", "ms"}, {"usec", "us"},  {"µs", "us"},     {"micros", "us"},
+    {"nsec", "ns"}};
+constexpr Alias kSizeAliases[] = {
+    {"b", "B"},     {"bytes", "B"},   {"byte", "B"},    {"k", "kB"},      {"K", "kB"},
+    {"kb", "kB"},   {"KB", "kB"},     {"M", "MB"},      {"mb", "MB"},     {"Mb", "MB"},
+    {"G", "GB"},    {"gb", "GB"},     {"Gb", "GB"},     {"T", "TB"},      {"kib", "KiB"},
+    {"kiB", "KiB"}, {"Ki", "KiB"},    {"mib", "MiB"},   {"Mi", "MiB"},    {"gib", "GiB"},
+    {"Gi", "GiB"},  {"kBit", "kbit"}, {"MBit", "Mbit"}, {"mbit", "Mbit"}, {"GBit", "Gbit"}};
+constexpr Alias kPeriodAliases[] = {{"sec", "s"},  {"second", "s"}, {"min", "m"},   {"minute", "m"},
                                     {"hour", "h"}, {"d", "day"},    {"days", "day"}};
 
 struct Kind {
-  std::string_view noun;    // "duration"
-  std::string_view units;   // for the list in the hint
+  std::string_view noun;           // "duration"
+  std::string_view units;          // for the list in the hint
   std::string_view first, second;  // what a bare 30 may have meant
 };
 constexpr Kind kDuration{"duration", "ns us ms s m h d", "s", "ms"};
@@ -62,7 +64,9 @@ std::string_view trimmed(std::string_view text) {
 bool take_number(std::string_view& text, double& number) {
   if (text.empty() || !((text[0] >= '0' && text[0] <= '9') || text[0] == '.')) return false;
   std::size_t digits = 0;
-  while (digits < text.size() && ((text[digits] >= '0' && text[digits] <= '9') || text[digits] == '.')) ++digits;
+  while (digits < text.size() &&
+         ((text[digits] >= '0' && text[digits] <= '9') || text[digits] == '.'))
+    ++digits;
   // An exponent only where digits follow: "2e3" is a number, "2e" a number and a wrong unit.
   if (digits + 1 < text.size() && (text[digits] == 'e' || text[digits] == 'E')) {
     std::size_t end = digits + 1;
@@ -94,25 +98,26 @@ std::string alias_of(std::span<const Alias> aliases, std::string_view name) {
 }
 
 Error no_such_thing(std::string_view text, const Kind& kind) {
-  return {quoted(text) + " is not a " + std::string(kind.noun) + " (write 30" + std::string(kind.first) + " or 30" +
-          std::string(kind.second) + ")"};
+  return {quoted(text) + " is not a " + std::string(kind.noun) + " (write 30" +
+          std::string(kind.first) + " or 30" + std::string(kind.second) + ")"};
 }
 
 Error bare_number(std::string_view text, const Kind& kind) {
-  return {quoted(text) + " has no unit (write " + std::string(text) + std::string(kind.first) + " or " +
-          std::string(text) + std::string(kind.second) + ")"};
+  return {quoted(text) + " has no unit (write " + std::string(text) + std::string(kind.first) +
+          " or " + std::string(text) + std::string(kind.second) + ")"};
 }
 
-Error unknown_unit(std::string_view unit, std::string_view text, const Kind& kind, const std::string& hint) {
-  return {"unknown unit " + quoted(unit) + " in " + quoted(text) + " (" + hint + std::string(kind.noun) +
-          "s take " + std::string(kind.units) + ")"};
+Error unknown_unit(std::string_view unit, std::string_view text, const Kind& kind,
+                   const std::string& hint) {
+  return {"unknown unit " + quoted(unit) + " in " + quoted(text) + " (" + hint +
+          std::string(kind.noun) + "s take " + std::string(kind.units) + ")"};
 }
 
 // The mistakes that all kinds share; nullopt-like: an empty text means none.
 std::string common_mistake(std::string_view text, const Kind& kind) {
   if (text.empty()) {
-    return "the " + std::string(kind.noun) + " is empty (write 30" + std::string(kind.first) + " or 30" +
-           std::string(kind.second) + ")";
+    return "the " + std::string(kind.noun) + " is empty (write 30" + std::string(kind.first) +
+           " or 30" + std::string(kind.second) + ")";
   }
   if (text.front() == '-') {
     std::string_view rest = text.substr(1);
@@ -128,10 +133,14 @@ Error too_large(std::string_view text, std::string_view limit) {
 
 constexpr Kind const& kind_of(UnitKind kind) {
   switch (kind) {
-    case UnitKind::size: return kSize;
-    case UnitKind::rate: return kRate;
-    case UnitKind::byte_rate: return kByteRate;
-    default: return kDuration;
+    case UnitKind::size:
+      return kSize;
+    case UnitKind::rate:
+      return kRate;
+    case UnitKind::byte_rate:
+      return kByteRate;
+    default:
+      return kDuration;
   }
 }
 
@@ -151,21 +160,23 @@ void append_short(std::string& out, double value) {
 
 Result<std::int64_t> parse_duration_ns(std::string_view given) {
   const std::string_view text = trimmed(given);
-  if (std::string mistake = common_mistake(text, kDuration); !mistake.empty()) return Error{mistake};
+  if (std::string mistake = common_mistake(text, kDuration); !mistake.empty())
+    return Error{mistake};
   std::string_view rest = text;
   double total = 0, smallest = HUGE_VAL;
   while (!rest.empty()) {
     double number = 0;
     if (!take_number(rest, number)) return no_such_thing(text, kDuration);
     std::size_t length = 0;
-    while (length < rest.size() && !(rest[length] >= '0' && rest[length] <= '9') && rest[length] != ' ' &&
-           rest[length] != '.') {
+    while (length < rest.size() && !(rest[length] >= '0' && rest[length] <= '9') &&
+           rest[length] != ' ' && rest[length] != '.') {
       ++length;
     }
     const std::string_view name = rest.substr(0, length);
     if (name.empty()) return bare_number(text, kDuration);
     const Unit* unit = find_unit(kDurations, name);
-    if (unit == nullptr) return unknown_unit(name, text, kDuration, alias_of(kDurationAliases, name));
+    if (unit == nullptr)
+      return unknown_unit(name, text, kDuration, alias_of(kDurationAliases, name));
     if (unit->factor >= smallest) {
       return Error{quoted(text) + " does not go from large to small units (write 1m30s)"};
     }
@@ -213,7 +224,8 @@ Result<double> parse_rate_per_s(std::string_view given) {
 
 Result<double> parse_bytes_per_s(std::string_view given) {
   const std::string_view text = trimmed(given);
-  if (std::string mistake = common_mistake(text, kByteRate); !mistake.empty()) return Error{mistake};
+  if (std::string mistake = common_mistake(text, kByteRate); !mistake.empty())
+    return Error{mistake};
   std::string_view rest = text;
   double number = 0;
   if (!take_number(rest, number)) return no_such_thing(text, kByteRate);
@@ -224,11 +236,13 @@ Result<double> parse_bytes_per_s(std::string_view given) {
   if (unit == nullptr) unit = find_unit(kBits, name);
   if (unit == nullptr) return unknown_unit(rest, text, kByteRate, alias_of(kSizeAliases, name));
   if (slash == std::string_view::npos) {
-    return Error{quoted(text) + " is a size, but a byte rate is due (write " + std::string(text) + "/s)"};
+    return Error{quoted(text) + " is a size, but a byte rate is due (write " + std::string(text) +
+                 "/s)"};
   }
   const std::string_view period_name = rest.substr(slash + 1);
   const Unit* period = find_unit(kPeriods, period_name);
-  if (period == nullptr) return unknown_unit(rest, text, kByteRate, alias_of(kPeriodAliases, period_name));
+  if (period == nullptr)
+    return unknown_unit(rest, text, kByteRate, alias_of(kPeriodAliases, period_name));
   const double rate = number * unit->factor / period->factor;
   if (!std::isfinite(rate)) return too_large(text, "1e308B/s");
   return rate;
@@ -246,9 +260,12 @@ Result<double> parse_quantity(std::string_view text, UnitKind kind) {
       if (!bytes) return bytes.error();
       return static_cast<double>(*bytes);
     }
-    case UnitKind::rate: return parse_rate_per_s(text);
-    case UnitKind::byte_rate: return parse_bytes_per_s(text);
-    default: break;
+    case UnitKind::rate:
+      return parse_rate_per_s(text);
+    case UnitKind::byte_rate:
+      return parse_bytes_per_s(text);
+    default:
+      break;
   }
   text = trimmed(text);
   Number number;
@@ -266,8 +283,8 @@ Result<double> parse_quantity(const Value& value, UnitKind kind) {
   if (const auto* duration = std::get_if<Duration>(&value.data)) {
     if (kind == UnitKind::duration) return static_cast<double>(duration->ns);
   }
-  const bool is_number =
-      std::holds_alternative<std::int64_t>(value.data) || std::holds_alternative<double>(value.data);
+  const bool is_number = std::holds_alternative<std::int64_t>(value.data) ||
+                         std::holds_alternative<double>(value.data);
   const bool needs_unit = kind != UnitKind::none && kind != UnitKind::any;
   double number = 0;
   if (is_number && value.to_number(number)) {
@@ -306,7 +323,8 @@ std::string format_duration(std::int64_t ns) {
       std::int64_t large, small;
       const char *large_name, *small_name;
     };
-    static constexpr Pair kPairs[] = {{86400, 3600, "d", "h"}, {3600, 60, "h", "m"}, {60, 1, "m", "s"}};
+    static constexpr Pair kPairs[] = {
+        {86400, 3600, "d", "h"}, {3600, 60, "h", "m"}, {60, 1, "m", "s"}};
     const std::int64_t seconds = ns / 1'000'000'000 + (ns % 1'000'000'000 >= 500'000'000 ? 1 : 0);
     for (const Pair& pair : kPairs) {
       const std::int64_t rounded = (seconds + pair.small / 2) / pair.small * pair.small;

@@ -1,6 +1,6 @@
 // Numbers with units, as the language writes them: 1m30s, 2KiB, 40000/day, 500 MB/s, 3Mbit/s.
-// A bare number is refused where a unit is due: 30 could be seconds or milliseconds, and a load test
-// that guesses is worse than one that asks. No distributions here.
+// A bare number is refused where a unit is due: 30 could be seconds or milliseconds, and a load
+// test that guesses is worse than one that asks. No distributions here.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace squall {
 
-/// What a number stands for, and with it which units it takes. Values are kept as ns, bytes, 1/s, bytes/s.
+/// What a number stands for, and with it which units it takes. Values are kept as ns, bytes, 1/s,
+/// bytes/s.
 enum class UnitKind : std::uint8_t {
   none,       // a plain number; no unit allowed
   duration,   // ns us ms s m h d, also 1m30s
@@ -22,7 +23,8 @@ enum class UnitKind : std::uint8_t {
   any,        // a plain number, or (in `choice` and `markov`) any text
 };
 
-/// "1m30s" -> 90'000'000'000. Errors: no unit, unknown unit, negative, not a number, above 292 years.
+/// "1m30s" -> 90'000'000'000. Errors: no unit, unknown unit, negative, not a number, above 292
+/// years.
 Result<std::int64_t> parse_duration_ns(std::string_view text);
 /// "2KiB" -> 2048. Errors as above, and a size that is no whole number of bytes ("1.5B").
 Result<std::uint64_t> parse_size(std::string_view text);

@@ -1,7 +1,6 @@
 // Printing and comparing values. Reading JSON text is json_text.cpp's.
 #include "payload/value.hpp"
 
-
 #include "payload/json_text.hpp"
 #include "payload/number_text.hpp"
 

@@ -62,7 +62,8 @@ double ks_distance(std::vector<double> values, Cdf cdf) {
   double largest = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double p = cdf(values[i]);
-    largest = std::max({largest, p - static_cast<double>(i) / n, static_cast<double>(i + 1) / n - p});
+    largest =
+        std::max({largest, p - static_cast<double>(i) / n, static_cast<double>(i + 1) / n - p});
   }
   return largest;
 }
@@ -102,7 +103,10 @@ TEST(Distribution, NormalHasItsMeanAndResamplesItsEnds) {
   const auto normal = [](double x) { return 0.5 * std::erfc(-(x - 890) / 15 / std::sqrt(2)); };
   EXPECT_LT(ks_distance(plain, normal), kKsLimit);
 
-  const auto cut = draw(make("{\"normal\": [\"280B\", \"30B\"], \"min\": \"250B\", \"max\": \"310B\"}", UnitKind::size), kCount);
+  const auto cut =
+      draw(make("{\"normal\": [\"280B\", \"30B\"], \"min\": \"250B\", \"max\": \"310B\"}",
+                UnitKind::size),
+           kCount);
   EXPECT_GE(*std::min_element(cut.begin(), cut.end()), 250);
   EXPECT_LE(*std::max_element(cut.begin(), cut.end()), 310);
   EXPECT_LT(std::count(cut.begin(), cut.end(), 250.0), 2) << "clipped instead of resampled";
@@ -111,19 +115,29 @@ TEST(Distribution, NormalHasItsMeanAndResamplesItsEnds) {
 
 TEST(Distribution, LognormalTakesThreePairs) {
   // Main and embedded objects of the 3GPP HTTP model: mean and sd give these medians.
-  const auto main_object = draw(make("{\"lognormal\": {\"mean\": \"10710B\", \"sd\": \"25032B\"}}", UnitKind::size), 100'000);
+  const auto main_object = draw(
+      make("{\"lognormal\": {\"mean\": \"10710B\", \"sd\": \"25032B\"}}", UnitKind::size), 100'000);
   EXPECT_NEAR(quantile(main_object, 0.5), 4213, 4213 * 0.02);
-  EXPECT_NEAR(std::log(quantile(main_object, 0.8413)) - std::log(quantile(main_object, 0.5)), 1.366, 0.03);
-  const auto embedded = draw(make("{\"lognormal\": {\"mean\": \"7758B\", \"sd\": \"126168B\"}}", UnitKind::size), 100'000);
+  EXPECT_NEAR(std::log(quantile(main_object, 0.8413)) - std::log(quantile(main_object, 0.5)), 1.366,
+              0.03);
+  const auto embedded = draw(
+      make("{\"lognormal\": {\"mean\": \"7758B\", \"sd\": \"126168B\"}}", UnitKind::size), 100'000);
   EXPECT_NEAR(quantile(embedded, 0.5), 476, 476 * 0.03);
-  EXPECT_NEAR(make("{\"lognormal\": {\"mean\": \"10710B\", \"sd\": \"25032B\"}}", UnitKind::size).mean(), 10710, 0.01);
+  EXPECT_NEAR(
+      make("{\"lognormal\": {\"mean\": \"10710B\", \"sd\": \"25032B\"}}", UnitKind::size).mean(),
+      10710, 0.01);
 
   const auto cdf = [](double median, double sigma) {
-    return [=](double x) { return 0.5 * std::erfc(-(std::log(x / median) / sigma) / std::sqrt(2)); };
+    return
+        [=](double x) { return 0.5 * std::erfc(-(std::log(x / median) / sigma) / std::sqrt(2)); };
   };
-  EXPECT_LT(ks_distance(draw(make("{\"lognormal\": {\"median\": \"120kB\", \"sigma\": 0.5}}", UnitKind::size), kCount),
-                        cdf(120e3, 0.5)), kKsLimit);
-  const auto by_quantiles = draw(make("{\"lognormal\": {\"p50\": \"2s\", \"p90\": \"5s\"}}", UnitKind::duration), kCount);
+  EXPECT_LT(ks_distance(draw(make("{\"lognormal\": {\"median\": \"120kB\", \"sigma\": 0.5}}",
+                                  UnitKind::size),
+                             kCount),
+                        cdf(120e3, 0.5)),
+            kKsLimit);
+  const auto by_quantiles =
+      draw(make("{\"lognormal\": {\"p50\": \"2s\", \"p90\": \"5s\"}}", UnitKind::duration), kCount);
   EXPECT_LT(ks_distance(by_quantiles, cdf(2e9, std::log(2.5) / 1.2815515655446004)), kKsLimit);
 }
 
@@ -138,11 +152,17 @@ TEST(Distribution, ExponentialIsCutWhereSaid) {
 }
 
 TEST(Distribution, ParetoTellsClipFromResample) {
-  const auto clip = draw(make("{\"pareto\": {\"shape\": 2.5, \"min\": \"20B\"}, \"max\": \"200B\", \"over\": \"clip\"}", UnitKind::size), 200'000);
+  const auto clip = draw(
+      make(
+          "{\"pareto\": {\"shape\": 2.5, \"min\": \"20B\"}, \"max\": \"200B\", \"over\": \"clip\"}",
+          UnitKind::size),
+      200'000);
   EXPECT_NEAR(mean_of(clip), 32.91, 0.2);
   EXPECT_NEAR(static_cast<double>(std::count(clip.begin(), clip.end(), 200.0)) / 2000, 0.32, 0.06);
   EXPECT_NEAR(quantile(clip, 0.5), 26.4, 0.15);
-  const auto resample = draw(make("{\"pareto\": {\"shape\": 2.5, \"min\": \"20B\", \"max\": \"200B\"}}", UnitKind::size), 200'000);
+  const auto resample = draw(
+      make("{\"pareto\": {\"shape\": 2.5, \"min\": \"20B\", \"max\": \"200B\"}}", UnitKind::size),
+      200'000);
   EXPECT_NEAR(mean_of(resample), 32.38, 0.2);
   EXPECT_EQ(std::count(resample.begin(), resample.end(), 200.0), 0);
 }
@@ -150,7 +170,9 @@ TEST(Distribution, ParetoTellsClipFromResample) {
 TEST(Distribution, ZipfHasItsPopularUrls) {
   const auto values = draw(make("{\"zipf\": {\"s\": 1.0, \"n\": 1498}}"), 200'000);
   const auto share = [&](double rank) {
-    return static_cast<double>(std::count_if(values.begin(), values.end(), [&](double x) { return x <= rank; })) / 2000;
+    return static_cast<double>(
+               std::count_if(values.begin(), values.end(), [&](double x) { return x <= rank; })) /
+           2000;
   };
   EXPECT_NEAR(share(1), 12.7, 0.25);
   EXPECT_NEAR(share(10), 37.1, 0.35);
@@ -163,14 +185,16 @@ TEST(Distribution, ZipfHasItsPopularUrls) {
 }
 
 TEST(Distribution, BetaPeaksWhereItShould) {
-  const auto values = draw(make("{\"beta\": [3, 4], \"scale\": \"10s\"}", UnitKind::duration), 100'000);
+  const auto values =
+      draw(make("{\"beta\": [3, 4], \"scale\": \"10s\"}", UnitKind::duration), 100'000);
   EXPECT_NEAR(mean_of(values), 10e9 * 3 / 7, 0.02e9);
   const auto cdf = [](double x) {  // of Beta(3, 4): 20 u^3 - 45 u^4 + 36 u^5 - 10 u^6
     const double u = x / 10e9;
     return u * u * u * (20 + u * (-45 + u * (36 - 10 * u)));
   };
   EXPECT_LT(ks_distance(values, cdf), 0.0052);
-  const auto near_peak = std::count_if(values.begin(), values.end(), [](double x) { return std::fabs(x - 4e9) < 0.25e9; });
+  const auto near_peak = std::count_if(values.begin(), values.end(),
+                                       [](double x) { return std::fabs(x - 4e9) < 0.25e9; });
   EXPECT_NEAR(static_cast<double>(near_peak) / 100'000 / 0.05, 2.07, 0.06);
 }
 
@@ -183,39 +207,49 @@ TEST(Distribution, GeometricBatchesAreNeverEmpty) {
 
 TEST(Distribution, ChoiceFollowsItsWeights) {
   std::map<double, int> seen;
-  const auto periods = make("{\"choice\": {\"24h\": 0.4, \"2h\": 0.4, \"1h\": 0.15, \"30m\": 0.05}}", UnitKind::duration);
+  const auto periods = make(
+      "{\"choice\": {\"24h\": 0.4, \"2h\": 0.4, \"1h\": 0.15, \"30m\": 0.05}}", UnitKind::duration);
   for (double value : draw(periods, kCount)) ++seen[value];
-  const std::map<double, double> expected = {{24 * 3600e9, 4000}, {2 * 3600e9, 4000}, {3600e9, 1500}, {1800e9, 500}};
+  const std::map<double, double> expected = {
+      {24 * 3600e9, 4000}, {2 * 3600e9, 4000}, {3600e9, 1500}, {1800e9, 500}};
   double chi_square = 0;
-  for (const auto& [value, count] : expected) chi_square += (seen[value] - count) * (seen[value] - count) / count;
+  for (const auto& [value, count] : expected)
+    chi_square += (seen[value] - count) * (seen[value] - count) / count;
   EXPECT_LT(chi_square, 11.34);  // p = 0.01 at 3 degrees of freedom
   EXPECT_NEAR(periods.mean(), (24 * 0.4 + 2 * 0.4 + 0.15 + 0.025) * 3600e9, 1);
 
   std::map<double, int> listed;
   for (double value : draw(make("{\"choice\": [4, 8, 12]}"), 3000)) ++listed[value];
   EXPECT_EQ(listed.size(), 3u);
-  for (double value : draw(make("{\"choice\": {\"1\": 0, \"2\": 5, \"3\": 0}}"), 1000)) EXPECT_EQ(value, 2);
+  for (double value : draw(make("{\"choice\": {\"1\": 0, \"2\": 5, \"3\": 0}}"), 1000))
+    EXPECT_EQ(value, 2);
 }
 
 TEST(Distribution, ChoiceOverTextsGivesTexts) {
   const auto states = make("{\"choice\": {\"free\": 3, \"occupied\": 1}}", UnitKind::any);
   TestScope scope;
   int free = 0;
-  for (int i = 0; i < 4000; ++i) free += states.sample_value(scope) == Value{std::string("free")} ? 1 : 0;
+  for (int i = 0; i < 4000; ++i)
+    free += states.sample_value(scope) == Value{std::string("free")} ? 1 : 0;
   EXPECT_NEAR(free, 3000, 100);
-  EXPECT_EQ(make("{\"choice\": [1, 1]}", UnitKind::any).sample_value(scope), Value{std::int64_t{1}});
+  EXPECT_EQ(make("{\"choice\": [1, 1]}", UnitKind::any).sample_value(scope),
+            Value{std::int64_t{1}});
 }
 
 constexpr const char* kGaps =
-    "{\"histogram\": {\"0.00-0.15\": 8950, \"0.15-0.25\": 45893, \"0.25-0.35\": 67129, \"0.35-0.55\": 45797, "
+    "{\"histogram\": {\"0.00-0.15\": 8950, \"0.15-0.25\": 45893, \"0.25-0.35\": 67129, "
+    "\"0.35-0.55\": 45797, "
     "\"0.55-0.95\": 4328, \"0.95-1.05\": 10009}, \"unit\": \"s\"";
 
 TEST(Distribution, HistogramKeepsItsSharesAndRescales) {
   const auto plain = make(std::string(kGaps) + "}", UnitKind::duration);
-  const double edges[] = {0, 0.15, 0.25, 0.35, 0.55, 0.95, 1.05}, counts[] = {8950, 45893, 67129, 45797, 4328, 10009};
+  const double edges[] = {0, 0.15, 0.25, 0.35, 0.55, 0.95, 1.05},
+               counts[] = {8950, 45893, 67129, 45797, 4328, 10009};
   const auto values = draw(plain, kCount);
   for (int i = 0; i < 6; ++i) {
-    const auto inside = std::count_if(values.begin(), values.end(), [&](double x) { return x >= edges[i] * 1e9 && x < edges[i + 1] * 1e9; });
+    const auto inside = std::count_if(values.begin(), values.end(), [&](double x) {
+      return x >= edges[i] * 1e9 && x < edges[i + 1] * 1e9;
+    });
     EXPECT_NEAR(static_cast<double>(inside) / kCount, counts[i] / 182'106, 0.01) << i;
   }
   EXPECT_NEAR(plain.mean(), 0.351e9, 0.0005e9);
@@ -227,8 +261,11 @@ TEST(Distribution, HistogramKeepsItsSharesAndRescales) {
 }
 
 TEST(Distribution, QuantilesAreLinearInBetween) {
-  const auto page = make("{\"quantiles\": [0, 1.37, 144.7, 319.5, 479.5, 632, 783, 938, 1099, 1265, 1448, 1648, 1876, 2142, "
-                         "2465, 2866, 3402, 4156, 5400, 8038, 223212], \"unit\": \"kB\"}", UnitKind::size);
+  const auto page = make(
+      "{\"quantiles\": [0, 1.37, 144.7, 319.5, 479.5, 632, 783, 938, 1099, 1265, 1448, 1648, 1876, "
+      "2142, "
+      "2465, 2866, 3402, 4156, 5400, 8038, 223212], \"unit\": \"kB\"}",
+      UnitKind::size);
   const auto values = draw(page, 100'000);
   EXPECT_NEAR(quantile(values, 0.5), 1448e3, 25e3);
   EXPECT_NEAR(quantile(values, 0.9), 5400e3, 100e3);
@@ -244,29 +281,32 @@ TEST(Distribution, TraceGivesTheFilesValuesInOrder) {
   TestNames names;
   TestScope scope, other;
   const DistributionContext context{&names, folder.string()};
-  auto wraps = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\"}}"), UnitKind::none, context);
+  auto wraps = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\"}}"),
+                                 UnitKind::none, context);
   ASSERT_TRUE(wraps) << wraps.error().text;
   std::vector<double> values;
   for (int i = 0; i < 5; ++i) values.push_back(wraps->sample(scope));
   EXPECT_EQ(values, (std::vector<double>{1, 2.5, 3, 1, 2.5}));
   EXPECT_EQ(wraps->sample(other), 1) << "each user has its own place";
-  auto holds = make_distribution(
-      yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\", \"on_end\": \"hold\"}, \"min\": 2, \"over\": \"clip\"}"),
-      UnitKind::none, context);
+  auto holds = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\", "
+                                      "\"on_end\": \"hold\"}, \"min\": 2, \"over\": \"clip\"}"),
+                                 UnitKind::none, context);
   ASSERT_TRUE(holds) << holds.error().text;
   values.clear();
   for (int i = 0; i < 5; ++i) values.push_back(holds->sample(scope));
   EXPECT_EQ(values, (std::vector<double>{2, 2.5, 3, 3, 3}));
-  auto wrong = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gpa\"}}"), UnitKind::none, context);
+  auto wrong = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gpa\"}}"),
+                                 UnitKind::none, context);
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().text, "'gaps.csv' has no column 'gpa' (did you mean 'gap'?)");
 }
 
 TEST(Distribution, MarkovHasItsStationaryShare) {
   TestNames names;
-  auto parking = make_distribution(yaml("{\"markov\": {\"free\": {\"dwell\": 3, \"to\": \"occupied\"}, \"occupied\": "
-                                        "{\"dwell\": {\"geometric\": 6}, \"to\": {\"free\": 9, \"occupied\": 1}}}}"),
-                                   UnitKind::any, {&names, ""});
+  auto parking = make_distribution(
+      yaml("{\"markov\": {\"free\": {\"dwell\": 3, \"to\": \"occupied\"}, \"occupied\": "
+           "{\"dwell\": {\"geometric\": 6}, \"to\": {\"free\": 9, \"occupied\": 1}}}}"),
+      UnitKind::any, {&names, ""});
   ASSERT_TRUE(parking) << parking.error().text;
   TestScope scope;
   int free = 0;
@@ -283,8 +323,10 @@ TEST(Distribution, MarkovHasItsStationaryShare) {
   // Visits: free 1, occupied 1 / 0.9; samples: 3 and 6 each.
   EXPECT_NEAR(static_cast<double>(free) / kSamples, 3 / (3 + 6 / 0.9), 0.02);
 
-  auto timed = make_distribution(yaml("{\"markov\": {\"1\": {\"dwell\": \"2s\", \"to\": \"2\"}, \"2\": {\"dwell\": \"1s\", \"to\": \"1\"}}, "
-                                      "\"step\": \"500ms\"}"), UnitKind::any, {&names, ""});
+  auto timed = make_distribution(yaml("{\"markov\": {\"1\": {\"dwell\": \"2s\", \"to\": \"2\"}, "
+                                      "\"2\": {\"dwell\": \"1s\", \"to\": \"1\"}}, "
+                                      "\"step\": \"500ms\"}"),
+                                 UnitKind::any, {&names, ""});
   ASSERT_TRUE(timed) << timed.error().text;
   std::string phases;
   for (int i = 0; i < 12; ++i) phases += timed->sample_value(scope).to_text();
@@ -322,43 +364,62 @@ TEST(Distribution, RefusesMistakesWithAHint) {
     UnitKind unit;
     const char* error;
   } rows[] = {
-      {"{\"exponental\": \"7s\"}", UnitKind::duration, "unknown distribution 'exponental' (did you mean 'exponential'?)"},
+      {"{\"exponental\": \"7s\"}", UnitKind::duration,
+       "unknown distribution 'exponental' (did you mean 'exponential'?)"},
       {"{\"exponential\": 7}", UnitKind::duration, "'7' has no unit (write 7s or 7ms)"},
       {"7", UnitKind::duration, "'7' has no unit (write 7s or 7ms)"},
-      {"{\"exponential\": \"7s\", \"mx\": \"70s\"}", UnitKind::duration, "unknown key 'mx' beside 'exponential' (did you mean 'max'?)"},
-      {"{\"normal\": [1, 2], \"uniform\": [1, 2]}", UnitKind::none, "two distributions at once: 'normal' and 'uniform'"},
-      {"{\"min\": 3}", UnitKind::none, "no distribution is named (uniform, normal, exponential, choice …)"},
+      {"{\"exponential\": \"7s\", \"mx\": \"70s\"}", UnitKind::duration,
+       "unknown key 'mx' beside 'exponential' (did you mean 'max'?)"},
+      {"{\"normal\": [1, 2], \"uniform\": [1, 2]}", UnitKind::none,
+       "two distributions at once: 'normal' and 'uniform'"},
+      {"{\"min\": 3}", UnitKind::none,
+       "no distribution is named (uniform, normal, exponential, choice …)"},
       {"[1, 2]", UnitKind::none, "a list is not a distribution (write uniform: [a, b])"},
       {"{\"uniform\": 5}", UnitKind::none, "'uniform' takes two values (write uniform: [a, b])"},
       {"{\"uniform\": [5, 1]}", UnitKind::none, "uniform: the first value is above the second"},
-      {"{\"normal\": [\"1s\", \"1s\"]}", UnitKind::duration, "'normal' gives values below 0 (add min, for example min: 0s)"},
+      {"{\"normal\": [\"1s\", \"1s\"]}", UnitKind::duration,
+       "'normal' gives values below 0 (add min, for example min: 0s)"},
       {"{\"normal\": [1, -1]}", UnitKind::none, "normal: the standard deviation is negative"},
-      {"{\"normal\": [100, 1], \"max\": 90}", UnitKind::none, "min and max leave less than 0.1 % of 'normal'"},
+      {"{\"normal\": [100, 1], \"max\": 90}", UnitKind::none,
+       "min and max leave less than 0.1 % of 'normal'"},
       {"{\"uniform\": [1, 5], \"min\": 4, \"max\": 3}", UnitKind::none, "min is above max"},
       {"{\"lognormal\": {\"mean\": 1, \"sigma\": 2}}", UnitKind::none,
-       "'lognormal' takes two of a kind (write lognormal: {median: m, sigma: s}, or mean and sd, or p50 and p90)"},
-      {"{\"lognormal\": {\"median\": 0, \"sigma\": 2}}", UnitKind::none, "lognormal: 'median' must be above 0"},
-      {"{\"lognormal\": {\"medain\": 0, \"sigma\": 2}}", UnitKind::none, "unknown parameter 'medain' of 'lognormal' (did you mean 'median'?)"},
+       "'lognormal' takes two of a kind (write lognormal: {median: m, sigma: s}, or mean and sd, "
+       "or p50 and p90)"},
+      {"{\"lognormal\": {\"median\": 0, \"sigma\": 2}}", UnitKind::none,
+       "lognormal: 'median' must be above 0"},
+      {"{\"lognormal\": {\"medain\": 0, \"sigma\": 2}}", UnitKind::none,
+       "unknown parameter 'medain' of 'lognormal' (did you mean 'median'?)"},
       {"{\"pareto\": {\"shape\": 2}}", UnitKind::none, "'pareto' needs 'min'"},
       {"{\"zipf\": {\"s\": 1, \"n\": 0}}", UnitKind::none, "zipf: 'n' is a whole number from 1 on"},
-      {"{\"beta\": [3, 4]}", UnitKind::duration, "'beta' needs 'scale' here (write beta: [3, 4], scale: 10s)"},
-      {"{\"geometric\": 0.5}", UnitKind::none, "geometric: the mean is at least 1 (1, 2, 3 … come out)"},
+      {"{\"beta\": [3, 4]}", UnitKind::duration,
+       "'beta' needs 'scale' here (write beta: [3, 4], scale: 10s)"},
+      {"{\"geometric\": 0.5}", UnitKind::none,
+       "geometric: the mean is at least 1 (1, 2, 3 … come out)"},
       {"{\"choice\": {\"a\": 1}}", UnitKind::none, "'a' is not a number"},
       {"{\"choice\": {\"1\": -1}}", UnitKind::none, "the weight of '1' is negative"},
       {"{\"choice\": {\"1\": 0}}", UnitKind::none, "choice: all weights are 0"},
       {"{\"histogram\": {\"1\": 1}}", UnitKind::none, "the range '1' is not LOW-HIGH"},
-      {"{\"histogram\": {\"0-1\": 1}}", UnitKind::duration, "'0' has no unit (write 0s or 0ms); or give all of them a unit (unit: …)"},
+      {"{\"histogram\": {\"0-1\": 1}}", UnitKind::duration,
+       "'0' has no unit (write 0s or 0ms); or give all of them a unit (unit: …)"},
       {"{\"histogram\": {\"0-1\": 1}, \"unit\": \"sec\"}", UnitKind::duration,
        "unit: unknown unit 'sec' in '1sec' (did you mean 's'? durations take ns us ms s m h d)"},
       {"{\"quantiles\": [1, 3, 2]}", UnitKind::none, "quantiles: '2' is below the one before it"},
-      {"{\"exponential\": 1, \"unit\": \"s\"}", UnitKind::none, "'unit' belongs to histogram, quantiles, trace, not to 'exponential'"},
-      {"{\"exponential\": 1, \"over\": \"cut\"}", UnitKind::none, "over: 'cut' is neither resample nor clip"},
-      {"{\"fixed\": {\"uniform\": [1, 2]}, \"min\": 1}", UnitKind::none, "'fixed' stands around a distribution, not beside one (write fixed: {…})"},
-      {"{\"trace\": {\"file\": \"a\", \"column\": \"b\"}}", UnitKind::none, "cannot read 'a': No such file or directory"},
-      {"{\"markov\": {\"a\": {\"to\": \"b\"}}}", UnitKind::any, "unknown state 'b' (did you mean 'a'?)"},
+      {"{\"exponential\": 1, \"unit\": \"s\"}", UnitKind::none,
+       "'unit' belongs to histogram, quantiles, trace, not to 'exponential'"},
+      {"{\"exponential\": 1, \"over\": \"cut\"}", UnitKind::none,
+       "over: 'cut' is neither resample nor clip"},
+      {"{\"fixed\": {\"uniform\": [1, 2]}, \"min\": 1}", UnitKind::none,
+       "'fixed' stands around a distribution, not beside one (write fixed: {…})"},
+      {"{\"trace\": {\"file\": \"a\", \"column\": \"b\"}}", UnitKind::none,
+       "cannot read 'a': No such file or directory"},
+      {"{\"markov\": {\"a\": {\"to\": \"b\"}}}", UnitKind::any,
+       "unknown state 'b' (did you mean 'a'?)"},
       {"{\"markov\": {\"a\": {\"dwell\": \"3s\", \"to\": \"a\"}}}", UnitKind::any,
-       "dwell of 'a': '3s' has a unit, but a plain number is due (dwell counts samples; with step: D beside 'markov' it is a time)"},
-      {"{\"pareto\": {\"shape\": 1, \"min\": 1}, \"mean\": 5}", UnitKind::none, "mean: 'pareto' has no mean that could be rescaled"},
+       "dwell of 'a': '3s' has a unit, but a plain number is due (dwell counts samples; with step: "
+       "D beside 'markov' it is a time)"},
+      {"{\"pareto\": {\"shape\": 1, \"min\": 1}, \"mean\": 5}", UnitKind::none,
+       "mean: 'pareto' has no mean that could be rescaled"},
   };
   for (const auto& row : rows) EXPECT_EQ(mistake(row.json, row.unit), row.error) << row.json;
 }

@@ -39,7 +39,8 @@ std::string inflate_all(std::string_view bytes, int window_bits) {
 
 class PayloadTest : public ::testing::Test {
  protected:
-  PayloadTest() : folder((std::filesystem::path(::testing::TempDir()) / "squall-payload").string()) {
+  PayloadTest()
+      : folder((std::filesystem::path(::testing::TempDir()) / "squall-payload").string()) {
     std::filesystem::create_directories(folder);
     scope.user_index = 7;
     scope.record = {"a/b", "s\"1"};
@@ -127,48 +128,72 @@ TEST_F(PayloadTest, ReadsTemplatesFromFiles) {
   char crc[8];
   std::snprintf(crc, sizeof crc, "%04X", crc16_arc(before));
   EXPECT_EQ(telegram, before + crc + "\r\n");
-  EXPECT_EQ(mistake("{\"template\": \"none.json\"}"), "cannot read '" + folder + "/none.json': No such file or directory");
+  EXPECT_EQ(mistake("{\"template\": \"none.json\"}"),
+            "cannot read '" + folder + "/none.json': No such file or directory");
   write("bad.json", "{\"a\": \"${nope}\"}");
-  EXPECT_EQ(mistake("{\"template\": \"bad.json\"}"), "bad.json: unknown name 'nope' (at character 10)");
+  EXPECT_EQ(mistake("{\"template\": \"bad.json\"}"),
+            "bad.json: unknown name 'nope' (at character 10)");
 }
 
 TEST_F(PayloadTest, FieldsAreComputedInTheirOrder) {
   const auto payload = make(
-      "{\"json\": {\"n\": \"${n}\", \"double\": \"${twice}\", \"state\": \"${state}\", \"tag\": \"${tag}\"},"
-      " \"fields\": {\"n\": \"${seq(10)}\", \"twice\": \"${mul(n,2)}\", \"state\": {\"choice\": {\"free\": 1}},"
+      "{\"json\": {\"n\": \"${n}\", \"double\": \"${twice}\", \"state\": \"${state}\", \"tag\": "
+      "\"${tag}\"},"
+      " \"fields\": {\"n\": \"${seq(10)}\", \"twice\": \"${mul(n,2)}\", \"state\": {\"choice\": "
+      "{\"free\": 1}},"
       " \"tag\": {\"user\": \"${user.index}\"}}}");
   EXPECT_EQ(render(payload), "{\"n\":10,\"double\":20,\"state\":\"free\",\"tag\":{\"user\":7}}");
   EXPECT_EQ(render(payload), "{\"n\":11,\"double\":22,\"state\":\"free\",\"tag\":{\"user\":7}}");
-  EXPECT_EQ(mistake("{\"text\": \"${a}\", \"fields\": {\"a\": \"${b}\", \"b\": 1}}"), "field 'a': unknown name 'b' (at character 3)");
+  EXPECT_EQ(mistake("{\"text\": \"${a}\", \"fields\": {\"a\": \"${b}\", \"b\": 1}}"),
+            "field 'a': unknown name 'b' (at character 3)");
   EXPECT_EQ(mistake("{\"text\": \"${statu}\", \"fields\": {\"status\": 1}}"),
             "text: unknown name 'statu' (did you mean 'status'?) (at character 3)");
-  EXPECT_EQ(mistake("{\"text\": \"\", \"fields\": {\"uuid\": 1}}"), "'uuid' is a generator; give the field another name");
-  EXPECT_EQ(mistake("{\"text\": \"\", \"fields\": {\"token\": 1}}"), "the field 'token' hides a name of the scenario");
-  EXPECT_EQ(render("{\"text\": \"${a}\", \"fields\": {\"a\": \"${token}\"}}"), "error: payload 'p': field 'a': 'token' has no value");
+  EXPECT_EQ(mistake("{\"text\": \"\", \"fields\": {\"uuid\": 1}}"),
+            "'uuid' is a generator; give the field another name");
+  EXPECT_EQ(mistake("{\"text\": \"\", \"fields\": {\"token\": 1}}"),
+            "the field 'token' hides a name of the scenario");
+  EXPECT_EQ(render("{\"text\": \"${a}\", \"fields\": {\"a\": \"${token}\"}}"),
+            "error: payload 'p': field 'a': 'token' has no value");
 }
 
 TEST_F(PayloadTest, EachRepeatsAnItem) {
   const auto lanes = make(
       "{\"json\": {\"lanes\": [\"${lanes}\"], \"count\": 3},"
-      " \"each\": {\"lanes\": {\"count\": 3, \"fields\": {\"v\": \"${mul(index,10)}\"}, \"json\": {\"lane\": \"${index}\", \"v\": \"${v}\"}}}}");
-  EXPECT_EQ(render(lanes), "{\"lanes\":[{\"lane\":0,\"v\":0},{\"lane\":1,\"v\":10},{\"lane\":2,\"v\":20}],\"count\":3}");
-  EXPECT_EQ(render("{\"text\": \"<${rows}>\", \"each\": {\"rows\": {\"count\": 2, \"text\": \"r${index}\", \"separator\": \";\"}}}"), "<r0;r1>");
-  EXPECT_EQ(render("{\"text\": \"<${rows}>\", \"each\": {\"rows\": {\"count\": 0, \"text\": \"r\"}}}"), "<>");
-  EXPECT_EQ(mistake("{\"text\": \"${v}\", \"each\": {\"rows\": {\"count\": 2, \"fields\": {\"v\": 1}, \"text\": \"r\"}}}"),
+      " \"each\": {\"lanes\": {\"count\": 3, \"fields\": {\"v\": \"${mul(index,10)}\"}, \"json\": "
+      "{\"lane\": \"${index}\", \"v\": \"${v}\"}}}}");
+  EXPECT_EQ(
+      render(lanes),
+      "{\"lanes\":[{\"lane\":0,\"v\":0},{\"lane\":1,\"v\":10},{\"lane\":2,\"v\":20}],\"count\":3}");
+  EXPECT_EQ(render("{\"text\": \"<${rows}>\", \"each\": {\"rows\": {\"count\": 2, \"text\": "
+                   "\"r${index}\", \"separator\": \";\"}}}"),
+            "<r0;r1>");
+  EXPECT_EQ(
+      render("{\"text\": \"<${rows}>\", \"each\": {\"rows\": {\"count\": 0, \"text\": \"r\"}}}"),
+      "<>");
+  EXPECT_EQ(mistake("{\"text\": \"${v}\", \"each\": {\"rows\": {\"count\": 2, \"fields\": {\"v\": "
+                    "1}, \"text\": \"r\"}}}"),
             "text: unknown name 'v' (at character 3)");
 }
 
 TEST_F(PayloadTest, PadsToAnExactSize) {
-  const auto padded = make("{\"json\": {\"n\": \"${seq}\", \"u\": \"${uuid}\", \"pad\": \"${filler}\"}, \"pad\": {\"field\": \"filler\", \"to\": \"1kB\"}}");
+  const auto padded = make(
+      "{\"json\": {\"n\": \"${seq}\", \"u\": \"${uuid}\", \"pad\": \"${filler}\"}, \"pad\": "
+      "{\"field\": \"filler\", \"to\": \"1kB\"}}");
   EXPECT_EQ(padded.fixed_size(), 1000u);
   for (int i = 0; i < 12; ++i) {
     const std::string text = render(padded);
     EXPECT_EQ(text.size(), 1000u);
     EXPECT_TRUE(text.starts_with("{\"n\":" + std::to_string(i) + ","));  // seq moves once a message
   }
-  EXPECT_EQ(render("{\"protobuf\": {\"1\": \"${f}\", \"2\": 5}, \"pad\": {\"field\": \"f\", \"to\": 300}}").size(), 300u);
-  EXPECT_EQ(render("{\"text\": \"too long${f}\", \"pad\": {\"field\": \"f\", \"to\": 4}}"), "error: payload 'p': 8 bytes do not fit into 4");
-  EXPECT_EQ(render("{\"text\": \"${hex.encode(f)}\", \"pad\": {\"field\": \"f\", \"to\": 5}}"), "error: payload 'p': the size 5 cannot be reached by padding");
+  EXPECT_EQ(
+      render(
+          "{\"protobuf\": {\"1\": \"${f}\", \"2\": 5}, \"pad\": {\"field\": \"f\", \"to\": 300}}")
+          .size(),
+      300u);
+  EXPECT_EQ(render("{\"text\": \"too long${f}\", \"pad\": {\"field\": \"f\", \"to\": 4}}"),
+            "error: payload 'p': 8 bytes do not fit into 4");
+  EXPECT_EQ(render("{\"text\": \"${hex.encode(f)}\", \"pad\": {\"field\": \"f\", \"to\": 5}}"),
+            "error: payload 'p': the size 5 cannot be reached by padding");
 }
 
 TEST_F(PayloadTest, PacksBytes) {
@@ -179,9 +204,11 @@ TEST_F(PayloadTest, PacksBytes) {
       {"[{\"u16le\": 258}, {\"u16be\": 258}]", "02010102"},
       {"[{\"u24be\": 66051}, {\"i24le\": -2}]", "010203feffff"},
       {"[{\"u32le\": 16909060}, {\"u32be\": \"${add(16909059,1)}\"}]", "0403020101020304"},
-      {"[{\"u48be\": 1}, {\"i64le\": -2}, {\"u64be\": 9223372036854775807}]", "000000000001feffffffffffffff7fffffffffffffff"},
+      {"[{\"u48be\": 1}, {\"i64le\": -2}, {\"u64be\": 9223372036854775807}]",
+       "000000000001feffffffffffffff7fffffffffffffff"},
       {"[{\"f32le\": 1.5}, {\"f64be\": -2}]", "0000c03fc000000000000000"},
-      {"[{\"text\": \"AB${user.index}\"}, {\"hex\": \"FF d8\"}, {\"zero\": 3}]", "414237ffd8000000"},
+      {"[{\"text\": \"AB${user.index}\"}, {\"hex\": \"FF d8\"}, {\"zero\": 3}]",
+       "414237ffd8000000"},
       {"[{\"text\": \"123456789\"}, {\"crc16\": \"be\"}]", "313233343536373839bb3d"},
       {"[{\"text\": \"123456789\"}, {\"crc32\": \"le\"}]", "3132333435363738392639f4cb"},
       {"[{\"bits\": [{\"3\": 5}, {\"5\": 1}, {\"12\": 4095}, {\"4\": 0}]}]", "a1fff0"},
@@ -189,13 +216,18 @@ TEST_F(PayloadTest, PacksBytes) {
       {"[{\"repeat\": {\"count\": 3, \"bytes\": [{\"u8\": \"${seq(1)}\"}]}}]", "010203"},
       {"[{\"u16le\": {\"uniform\": [7, 7]}}]", "0700"},
   };
-  for (const auto& row : rows) EXPECT_EQ(hex(render("{\"bytes\": " + std::string(row.json) + "}")), row.hex) << row.json;
+  for (const auto& row : rows)
+    EXPECT_EQ(hex(render("{\"bytes\": " + std::string(row.json) + "}")), row.hex) << row.json;
   EXPECT_EQ(render("{\"bytes\": [{\"random\": 13}]}").size(), 13u);
-  EXPECT_EQ(render("{\"bytes\": [{\"u8\": \"${mul(user.index,100)}\"}]}"), "error: payload 'p': u8: 700 does not fit");
-  EXPECT_EQ(render("{\"bytes\": [{\"u8\": \"${pages.path}\"}]}"), "error: payload 'p': 'a/b' is not a number");
+  EXPECT_EQ(render("{\"bytes\": [{\"u8\": \"${mul(user.index,100)}\"}]}"),
+            "error: payload 'p': u8: 700 does not fit");
+  EXPECT_EQ(render("{\"bytes\": [{\"u8\": \"${pages.path}\"}]}"),
+            "error: payload 'p': 'a/b' is not a number");
   EXPECT_EQ(mistake("{\"bytes\": [{\"u8\": 300}]}"), "u8: 300 does not fit");
-  EXPECT_EQ(mistake("{\"bytes\": [{\"u16\": 3}]}"), "bytes: 'u16' needs its byte order (u16le or u16be)");
-  EXPECT_EQ(mistake("{\"bytes\": [{\"bits\": [{\"3\": 1}]}]}"), "bytes: 'bits' makes 3 bits, not whole bytes");
+  EXPECT_EQ(mistake("{\"bytes\": [{\"u16\": 3}]}"),
+            "bytes: 'u16' needs its byte order (u16le or u16be)");
+  EXPECT_EQ(mistake("{\"bytes\": [{\"bits\": [{\"3\": 1}]}]}"),
+            "bytes: 'bits' makes 3 bits, not whole bytes");
 }
 
 TEST_F(PayloadTest, WritesProtobuf) {
@@ -208,7 +240,8 @@ TEST_F(PayloadTest, WritesProtobuf) {
       {"{\"1\": -1}", "08ffffffffffffffffff01"},
       {"{\"1\": {\"sint\": -1}, \"2\": {\"sint\": 2147483647}}", "080110feffffff0f"},
       {"{\"1\": 1.5}", "09000000000000f83f"},
-      {"{\"1\": {\"float\": 1.5}, \"2\": {\"fixed32\": 1}, \"3\": {\"fixed64\": 1}}", "0d0000c03f1501000000190100000000000000"},
+      {"{\"1\": {\"float\": 1.5}, \"2\": {\"fixed32\": 1}, \"3\": {\"fixed64\": 1}}",
+       "0d0000c03f1501000000190100000000000000"},
       {"{\"1\": true, \"16\": {\"bool\": 0}}", "0801800100"},
       {"{\"1\": [1, 2]}", "08010802"},
       {"{\"1\": {\"string\": 12}, \"2\": {\"bytes\": \"00ff\"}}", "0a023132120200ff"},
@@ -216,9 +249,11 @@ TEST_F(PayloadTest, WritesProtobuf) {
       {"{\"1\": \"${user.index}\"}", "0807"},
       {"{\"3\": {\"message\": {}}}", "1a00"},
   };
-  for (const auto& row : rows) EXPECT_EQ(hex(render("{\"protobuf\": " + std::string(row.json) + "}")), row.hex) << row.json;
+  for (const auto& row : rows)
+    EXPECT_EQ(hex(render("{\"protobuf\": " + std::string(row.json) + "}")), row.hex) << row.json;
   EXPECT_EQ(mistake("{\"protobuf\": {\"0\": 1}}"), "protobuf: '0' is not a protobuf field number");
-  EXPECT_EQ(mistake("{\"protobuf\": {\"1\": {\"flaot\": 1}}}"), "protobuf: field 1: unknown protobuf type 'flaot' (did you mean 'float'?)");
+  EXPECT_EQ(mistake("{\"protobuf\": {\"1\": {\"flaot\": 1}}}"),
+            "protobuf: field 1: unknown protobuf type 'flaot' (did you mean 'float'?)");
 }
 
 TEST_F(PayloadTest, BlobsHaveTheirSize) {
@@ -228,11 +263,13 @@ TEST_F(PayloadTest, BlobsHaveTheirSize) {
   EXPECT_EQ(make("{\"size\": \"2GiB\"}").fixed_size(), std::uint64_t{2} << 30);
   const std::string zero = render("{\"size\": \"3MiB\", \"source\": \"zero\"}");
   EXPECT_EQ(zero, std::string(3 << 20, '\0'));
-  const std::string pattern = render("{\"size\": \"3MiB\", \"source\": \"pattern\", \"magic\": \"ffd8\"}");
+  const std::string pattern =
+      render("{\"size\": \"3MiB\", \"source\": \"pattern\", \"magic\": \"ffd8\"}");
   EXPECT_EQ(hex(pattern.substr(0, 5)), "ffd8020304");
   EXPECT_EQ(static_cast<unsigned char>(pattern[1'500'001]), 1'500'001 % 256);
   scope.draws = 0;
-  const auto snapshot = make("{\"size\": {\"lognormal\": {\"median\": \"120kB\", \"sigma\": 0.5}}}");
+  const auto snapshot =
+      make("{\"size\": {\"lognormal\": {\"median\": \"120kB\", \"sigma\": 0.5}}}");
   double sum = 0;
   for (int i = 0; i < 2000; ++i) {
     std::string error;
@@ -260,16 +297,20 @@ TEST_F(PayloadTest, BlobsCompressAsSaid) {
   for (const double ratio : {1.0, 1.5, 3.0, 8.0, 20.0}) {
     for (const char* size : {"64KiB", "1MiB"}) {
       scope.draws = 0;
-      const std::string bytes = render("{\"size\": \"" + std::string(size) + "\", \"compressible\": " + std::to_string(ratio) + "}");
+      const std::string bytes = render("{\"size\": \"" + std::string(size) +
+                                       "\", \"compressible\": " + std::to_string(ratio) + "}");
       std::string packed;
       ASSERT_TRUE(compress(Coding::deflate, bytes, packed));
-      EXPECT_NEAR(static_cast<double>(bytes.size()) / static_cast<double>(packed.size()), ratio, ratio * 0.05) << ratio << " " << size;
+      EXPECT_NEAR(static_cast<double>(bytes.size()) / static_cast<double>(packed.size()), ratio,
+                  ratio * 0.05)
+          << ratio << " " << size;
     }
   }
   const std::string bytes = render("{\"size\": \"1MiB\", \"entropy\": 5.5}");
   double counts[256] = {}, entropy = 0;
   for (char byte : bytes) ++counts[static_cast<unsigned char>(byte)];
-  for (double count : counts) entropy -= count == 0 ? 0 : count / 1048576 * std::log2(count / 1048576);
+  for (double count : counts)
+    entropy -= count == 0 ? 0 : count / 1048576 * std::log2(count / 1048576);
   EXPECT_NEAR(entropy, 5.5, 0.02);
 }
 
@@ -296,7 +337,9 @@ TEST_F(PayloadTest, SendsFilesAsRanges) {
   for (int i = 0; i < 3; ++i) joined += render(chunks);
   EXPECT_TRUE(joined == content);
   EXPECT_TRUE(render(chunks) == content.substr(0, 1 << 20)) << "begins anew";
-  const auto random = make("{\"file\": \"export.mp4\", \"chunk\": {\"uniform\": [\"1kB\", \"9kB\"]}, \"order\": \"random\"}");
+  const auto random = make(
+      "{\"file\": \"export.mp4\", \"chunk\": {\"uniform\": [\"1kB\", \"9kB\"]}, \"order\": "
+      "\"random\"}");
   for (int i = 0; i < 50; ++i) {
     const std::string part = render(random);
     ASSERT_GE(part.size(), 1000u);
@@ -308,7 +351,8 @@ TEST_F(PayloadTest, SendsFilesAsRanges) {
   render(small);
   EXPECT_TRUE(body.contiguous(view));
   EXPECT_EQ(view, "small");
-  EXPECT_EQ(mistake("{\"file\": \"none.bin\"}"), "cannot read '" + folder + "/none.bin': No such file or directory");
+  EXPECT_EQ(mistake("{\"file\": \"none.bin\"}"),
+            "cannot read '" + folder + "/none.bin': No such file or directory");
 }
 
 TEST_F(PayloadTest, FoldersAreDealtInTurn) {
@@ -323,43 +367,63 @@ TEST_F(PayloadTest, FoldersAreDealtInTurn) {
 }
 
 TEST_F(PayloadTest, EncodesBodies) {
-  const auto packed = make("{\"json\": {\"n\": \"${user.index}\", \"t\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}, \"encode\": \"gzip\"}");
+  const auto packed = make(
+      "{\"json\": {\"n\": \"${user.index}\", \"t\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}, "
+      "\"encode\": \"gzip\"}");
   EXPECT_EQ(packed.content_encoding, "gzip");
   const std::string expected = "{\"n\":7,\"t\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}";
   const std::string gzip = render(packed);
   EXPECT_LT(gzip.size(), expected.size() + 18);
   EXPECT_EQ(inflate_all(gzip, 15 + 16), expected);
   EXPECT_EQ(render(packed), gzip);
-  EXPECT_EQ(inflate_all(render("{\"text\": \"constant\", \"encode\": \"deflate\"}"), 15), "constant");
+  EXPECT_EQ(inflate_all(render("{\"text\": \"constant\", \"encode\": \"deflate\"}"), 15),
+            "constant");
   const std::string zstd = render("{\"text\": \"${user.index} zstd\", \"encode\": \"zstd\"}");
   std::string back(100, '\0');
   back.resize(ZSTD_decompress(back.data(), back.size(), zstd.data(), zstd.size()));
   EXPECT_EQ(back, "7 zstd");
-  EXPECT_EQ(inflate_all(render("{\"size\": \"100kB\", \"compressible\": 4, \"encode\": \"gzip\"}"), 31).size(), 100'000u);
-  EXPECT_EQ(mistake("{\"text\": \"a\", \"encode\": \"gzp\"}"), "unknown encoding 'gzp' (did you mean 'gzip'?) (gzip, deflate, zstd, identity)");
+  EXPECT_EQ(
+      inflate_all(render("{\"size\": \"100kB\", \"compressible\": 4, \"encode\": \"gzip\"}"), 31)
+          .size(),
+      100'000u);
+  EXPECT_EQ(mistake("{\"text\": \"a\", \"encode\": \"gzp\"}"),
+            "unknown encoding 'gzp' (did you mean 'gzip'?) (gzip, deflate, zstd, identity)");
 }
 
 TEST_F(PayloadTest, WritesCborAndMessagePack) {
-  const auto cbor = make("{\"json\": {\"n\": \"${user.index}\", \"x\": [1.5, \"t\"]}, \"format\": \"cbor\"}");
+  const auto cbor =
+      make("{\"json\": {\"n\": \"${user.index}\", \"x\": [1.5, \"t\"]}, \"format\": \"cbor\"}");
   EXPECT_EQ(cbor.content_type, "application/cbor");
   const nlohmann::json expected = {{"n", 7}, {"x", {1.5, "t"}}};
   EXPECT_EQ(nlohmann::json::from_cbor(render(cbor)), expected);
-  EXPECT_EQ(nlohmann::json::from_msgpack(render("{\"json\": {\"n\": \"${user.index}\", \"x\": [1.5, \"t\"]}, \"format\": \"msgpack\"}")), expected);
+  EXPECT_EQ(
+      nlohmann::json::from_msgpack(render(
+          "{\"json\": {\"n\": \"${user.index}\", \"x\": [1.5, \"t\"]}, \"format\": \"msgpack\"}")),
+      expected);
 }
 
 TEST_F(PayloadTest, BuildsMultipartForms) {
   write("plate.jpg", "JPEGBYTES");
   const auto form = make(
-      "{\"multipart\": [{\"name\": \"event\", \"json\": {\"n\": \"${seq}\"}}, {\"name\": \"note\", \"text\": \"hi\"},"
-      " {\"name\": \"plate\", \"filename\": \"a\\\"b.jpg\", \"file\": \"plate.jpg\"}, {\"name\": \"blob\", \"size\": \"5MB\", \"source\": \"zero\"}]}");
+      "{\"multipart\": [{\"name\": \"event\", \"json\": {\"n\": \"${seq}\"}}, {\"name\": \"note\", "
+      "\"text\": \"hi\"},"
+      " {\"name\": \"plate\", \"filename\": \"a\\\"b.jpg\", \"file\": \"plate.jpg\"}, {\"name\": "
+      "\"blob\", \"size\": \"5MB\", \"source\": \"zero\"}]}");
   ASSERT_TRUE(form.content_type.starts_with("multipart/form-data; boundary="));
-  const std::string mark = "--" + form.content_type.substr(std::string("multipart/form-data; boundary=").size());
+  const std::string mark =
+      "--" + form.content_type.substr(std::string("multipart/form-data; boundary=").size());
   const std::string text = render(form);
-  const std::string begin = mark + "\r\nContent-Disposition: form-data; name=\"event\"\r\nContent-Type: application/json\r\n\r\n{\"n\":0}\r\n" +
-                            mark + "\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhi\r\n" + mark +
-                            "\r\nContent-Disposition: form-data; name=\"plate\"; filename=\"a%22b.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n"
-                            "JPEGBYTES\r\n" + mark +
-                            "\r\nContent-Disposition: form-data; name=\"blob\"\r\nContent-Type: application/octet-stream\r\n\r\n";
+  const std::string begin =
+      mark +
+      "\r\nContent-Disposition: form-data; name=\"event\"\r\nContent-Type: "
+      "application/json\r\n\r\n{\"n\":0}\r\n" +
+      mark + "\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhi\r\n" + mark +
+      "\r\nContent-Disposition: form-data; name=\"plate\"; filename=\"a%22b.jpg\"\r\nContent-Type: "
+      "image/jpeg\r\n\r\n"
+      "JPEGBYTES\r\n" +
+      mark +
+      "\r\nContent-Disposition: form-data; name=\"blob\"\r\nContent-Type: "
+      "application/octet-stream\r\n\r\n";
   EXPECT_EQ(text.substr(0, begin.size()), begin);
   const std::string end = "\r\n" + mark + "--\r\n";
   EXPECT_EQ(text.substr(text.size() - end.size()), end);
@@ -368,7 +432,9 @@ TEST_F(PayloadTest, BuildsMultipartForms) {
 
 TEST_F(PayloadTest, BodiesCanBeShortened) {
   std::string error, out;
-  ASSERT_TRUE(render_payload(make("{\"multipart\": [{\"name\": \"a\", \"text\": \"${user.index}\"}, {\"name\": \"b\", \"size\": \"5MB\"}]}"), scope, body, error));
+  ASSERT_TRUE(render_payload(make("{\"multipart\": [{\"name\": \"a\", \"text\": "
+                                  "\"${user.index}\"}, {\"name\": \"b\", \"size\": \"5MB\"}]}"),
+                             scope, body, error));
   body.truncate(1'000'000);
   EXPECT_EQ(body.size(), 1'000'000u);
   ASSERT_TRUE(body.append_all(out, error));
@@ -392,22 +458,31 @@ TEST_F(PayloadTest, RefusesMistakesWithAHint) {
     const char *json, *error;
   } rows[] = {
       {"{}", "a payload needs one of template, text, json, bytes, protobuf, size, file, multipart"},
-      {"[1]", "a payload is a text or one of template, text, json, bytes, protobuf, size, file, multipart"},
+      {"[1]",
+       "a payload is a text or one of template, text, json, bytes, protobuf, size, file, "
+       "multipart"},
       {"{\"text\": \"a\", \"json\": 1}", "a payload is one thing, not both 'text' and 'json'"},
       {"{\"txt\": \"a\"}", "unknown key 'txt' in a payload (did you mean 'text'?)"},
-      {"{\"text\": \"a\", \"feilds\": 1}", "unknown key 'feilds' in a payload (did you mean 'fields'?)"},
+      {"{\"text\": \"a\", \"feilds\": 1}",
+       "unknown key 'feilds' in a payload (did you mean 'fields'?)"},
       {"{\"text\": \"a\", \"entropy\": 1}", "'entropy' does not go with 'text'"},
       {"{\"text\": [1]}", "'text' takes a text (write json: for a tree)"},
-      {"{\"text\": \"a ${uiid}\"}", "text: unknown name 'uiid' (did you mean 'uuid'?) (at character 5)"},
-      {"{\"size\": \"2kb\"}", "size: unknown unit 'kb' in '2kb' (did you mean 'kB'? sizes take B kB MB GB KiB MiB GiB)"},
+      {"{\"text\": \"a ${uiid}\"}",
+       "text: unknown name 'uiid' (did you mean 'uuid'?) (at character 5)"},
+      {"{\"size\": \"2kb\"}",
+       "size: unknown unit 'kb' in '2kb' (did you mean 'kB'? sizes take B kB MB GB KiB MiB GiB)"},
       {"{\"size\": -3}", "size: '-3' is negative"},
-      {"{\"size\": 5, \"source\": \"zeros\"}", "unknown source 'zeros' (did you mean 'zero'?) (random, zero, pattern)"},
-      {"{\"size\": 5, \"source\": \"zero\", \"entropy\": 1}", "only one of source, entropy, compressible can be given"},
+      {"{\"size\": 5, \"source\": \"zeros\"}",
+       "unknown source 'zeros' (did you mean 'zero'?) (random, zero, pattern)"},
+      {"{\"size\": 5, \"source\": \"zero\", \"entropy\": 1}",
+       "only one of source, entropy, compressible can be given"},
       {"{\"size\": 5, \"entropy\": 9}", "entropy: '9' is not within 0 and 8 bits per byte"},
       {"{\"size\": 5, \"magic\": \"ffd\"}", "magic: 'ffd' is no even number of hex digits"},
       {"{\"multipart\": [{\"text\": \"a\"}]}", "a part of 'multipart' needs 'name'"},
-      {"{\"multipart\": [{\"name\": \"x\", \"txt\": \"a\"}]}", "part 'x': unknown key 'txt' in a payload (did you mean 'text'?)"},
-      {"{\"json\": {}, \"format\": \"cobr\"}", "unknown format 'cobr' (did you mean 'cbor'?) (json, cbor, msgpack)"},
+      {"{\"multipart\": [{\"name\": \"x\", \"txt\": \"a\"}]}",
+       "part 'x': unknown key 'txt' in a payload (did you mean 'text'?)"},
+      {"{\"json\": {}, \"format\": \"cobr\"}",
+       "unknown format 'cobr' (did you mean 'cbor'?) (json, cbor, msgpack)"},
   };
   for (const auto& row : rows) EXPECT_EQ(mistake(row.json), row.error) << row.json;
 }

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <cmath>
+
+#include "heap_counter.hpp"
 #include "payload/json_text.hpp"
 #include "test_scope.hpp"
 
@@ -135,14 +139,29 @@ TEST_F(TemplateTest, ComputesWithWholeAndRealNumbers) {
   const struct {
     const char *text, *result;
   } rows[] = {
-      {"${add(1,2,3)}", "6"},          {"${add(user.index,1)}", "8"},     {"${sub(1,2)}", "-1"},
-      {"${mul(3,1.5)}", "4.5"},        {"${div(7,2)}", "3.5"},            {"${div(8,2)}", "4"},
-      {"${mod(-1,24)}", "23"},         {"${mod(7.5,2)}", "1.5"},          {"${mod(add(user.index,250),256)}", "1"},
-      {"${min(3,1,2)}", "1"},          {"${max(3,1.5)}", "3"},            {"${round(2.5)}", "3"},
-      {"${floor(-0.5)}", "-1"},        {"${abs(-3)}", "3"},               {"${add('4','5')}", "9"},
-      {"${add(9223372036854775807,1)}", "9223372036854775808"},          {"${fixed(3.14159,2)}", "3.14"},
-      {"${fixed(2,2)}", "2.00"},       {"${pad(user.index,3)}", "007"},   {"${pad(-5,4)}", "-005"},
-      {"${pad('ab',5,'.')}", "...ab"}, {"${length('héé')}", "5"},         {"${add(1s,500ms)}", "1500000000"},
+      {"${add(1,2,3)}", "6"},
+      {"${add(user.index,1)}", "8"},
+      {"${sub(1,2)}", "-1"},
+      {"${mul(3,1.5)}", "4.5"},
+      {"${div(7,2)}", "3.5"},
+      {"${div(8,2)}", "4"},
+      {"${mod(-1,24)}", "23"},
+      {"${mod(7.5,2)}", "1.5"},
+      {"${mod(add(user.index,250),256)}", "1"},
+      {"${min(3,1,2)}", "1"},
+      {"${max(3,1.5)}", "3"},
+      {"${round(2.5)}", "3"},
+      {"${floor(-0.5)}", "-1"},
+      {"${abs(-3)}", "3"},
+      {"${add('4','5')}", "9"},
+      {"${add(9223372036854775807,1)}", "9223372036854775808"},
+      {"${fixed(3.14159,2)}", "3.14"},
+      {"${fixed(2,2)}", "2.00"},
+      {"${pad(user.index,3)}", "007"},
+      {"${pad(-5,4)}", "-005"},
+      {"${pad('ab',5,'.')}", "...ab"},
+      {"${length('héé')}", "5"},
+      {"${add(1s,500ms)}", "1500000000"},
   };
   for (const auto& row : rows) EXPECT_EQ(render(row.text), row.result) << row.text;
   scope.locals[0] = {std::string("x1")};
@@ -182,8 +201,10 @@ TEST_F(TemplateTest, TransformsText) {
 TEST_F(TemplateTest, TellsTheTimeOfTheScope) {
   EXPECT_EQ(render("${now.iso}"), "2016-12-07T11:10:00.250Z");
   EXPECT_EQ(render("${now}"), "2016-12-07T11:10:00.250Z");
-  EXPECT_EQ(render("${now.iso_s(-5m)}/${now.iso_s(1m30s)}"), "2016-12-07T11:05:00Z/2016-12-07T11:11:30Z");
-  EXPECT_EQ(render("${now.unix} ${now.unix_ms()} ${now.unix_ns}"), "1481109000 1481109000250 1481109000250000000");
+  EXPECT_EQ(render("${now.iso_s(-5m)}/${now.iso_s(1m30s)}"),
+            "2016-12-07T11:05:00Z/2016-12-07T11:11:30Z");
+  EXPECT_EQ(render("${now.unix} ${now.unix_ms()} ${now.unix_ns}"),
+            "1481109000 1481109000250 1481109000250000000");
   EXPECT_EQ(render("${now.dsmr}"), "161207111000W");
   EXPECT_EQ(render("${now.date} ${now.time}"), "2016-12-07 11:10:00");
   scope.now_ns = 951'782'400'000'000'000;
@@ -192,7 +213,8 @@ TEST_F(TemplateTest, TellsTheTimeOfTheScope) {
 }
 
 TEST_F(TemplateTest, IsTheSameForTheSameSeedUserAndIteration) {
-  const Template message = compile("${uuid} ${rand.int(1,1000000)} ${rand.hex(9)} ${rand.normal(0,1)} ${choice(a,b,c)}");
+  const Template message =
+      compile("${uuid} ${rand.int(1,1000000)} ${rand.hex(9)} ${rand.normal(0,1)} ${choice(a,b,c)}");
   const auto render_for = [&](std::uint64_t seed, std::uint64_t user, std::uint64_t iteration) {
     TestScope other;
     other.seed = seed;
@@ -235,7 +257,8 @@ TEST_F(TemplateTest, DrawsWithinTheirBounds) {
   EXPECT_EQ(render("${hex(8)}").size(), 8u);
   EXPECT_EQ(render("${rand.string(33)}").size(), 33u);
   EXPECT_EQ(render("${rand.bytes(13)}").size(), 13u);
-  EXPECT_EQ(render("${hex('ab')}"), "error: hex(n) draws n random digits; hex.encode(text) encodes a text");
+  EXPECT_EQ(render("${hex('ab')}"),
+            "error: hex(n) draws n random digits; hex.encode(text) encodes a text");
   EXPECT_EQ(render("${hex(-1)}"), "error: hex: -1 is not a whole number from 0 to 1048576");
   EXPECT_EQ(render("${rand.int(2,1)}"), "error: rand.int: the first number is above the second");
   const std::string id = render("${uuid}");
@@ -277,10 +300,88 @@ TEST_F(TemplateTest, WalksStayWithinTheirEndsAndShareTheirId) {
   EXPECT_EQ(names.next_state, states + 1);
 }
 
+TEST_F(TemplateTest, MarkovChainsStayAndLead) {
+  const Template bay = compile(
+      "${markov(bay, 'free*5 > occupied', 'occupied*2 > free:9 broken:1', 'broken > free')}");
+  std::map<std::string, int> seen;
+  for (int i = 0; i < 50'000; ++i) {
+    scope.iteration = static_cast<std::uint64_t>(i);
+    scope.draws = 0;
+    std::string out, error;
+    ASSERT_TRUE(bay.append(scope, out, error));
+    if (i == 0) {
+      EXPECT_EQ(out, "free");
+    }
+    ++seen[out];
+  }
+  EXPECT_NEAR(seen["free"] / 50'000.0, 5 / 7.1, 0.02);
+  EXPECT_NEAR(seen["broken"] / 50'000.0, 0.1 / 7.1, 0.005);
+  EXPECT_EQ(mistake("${markov(b, 'a > c')}"), "2: markov: unknown state 'c' (did you mean 'a'?)");
+  EXPECT_EQ(mistake("${markov(b, 'a')}"), "2: markov: 'a' is not STATE*MESSAGES > STATE:WEIGHT …");
+  EXPECT_EQ(mistake("${markov(b, 'a > ')}"), "2: markov: the state 'a' leads nowhere");
+  EXPECT_EQ(mistake("${markov(b, 'a > a:x')}"),
+            "2: markov: the weight of 'a' is not a number from 0 on");
+}
+
+TEST_F(TemplateTest, PlacesStayAndMove) {
+  const std::string home = render("${geo.point(lamp, 4.8, 52.3, 5.0, 52.4)}");
+  auto place = parse_json(home);
+  ASSERT_TRUE(place) << home;
+  scope.iteration = 99;
+  EXPECT_EQ(render("${geo.point(lamp, 4.8, 52.3, 5.0, 52.4)}"), home);
+  EXPECT_NE(render("${geo.point(bin, 4.8, 52.3, 5.0, 52.4)}"), home);
+
+  const Template bus = compile("${geo.walk(bus, 4.9, 52.37, 80, 2000)}");
+  const auto at = [&] {
+    scope.draws = 0;
+    ++scope.iteration;
+    std::string out, error;
+    EXPECT_TRUE(bus.append(scope, out, error));
+    const auto pair = *parse_json(out);
+    const auto& list = *std::get<std::shared_ptr<const ValueList>>(pair.data);
+    double longitude = 0, latitude = 0;
+    EXPECT_TRUE(list[0].to_number(longitude) && list[1].to_number(latitude));
+    return std::pair((longitude - 4.9) * 111'320 * std::cos(52.37 * 0.0174533),
+                     (latitude - 52.37) * 111'320);
+  };
+  auto before = at();
+  EXPECT_NEAR(std::hypot(before.first, before.second), 0, 0.2);
+  for (int i = 0; i < 2000; ++i) {
+    const auto now = at();
+    EXPECT_NEAR(std::hypot(now.first - before.first, now.second - before.second), 80, 1.5);
+    EXPECT_LT(std::hypot(now.first, now.second), 2200);
+    before = now;
+  }
+}
+
+TEST_F(TemplateTest, CurvesFollowTheHour) {
+  double value_at = 0;
+  ASSERT_TRUE(value("${daily('11:10','12:22')}").to_number(value_at));
+  EXPECT_NEAR(value_at, 12.0008, 0.001);     // 11:10:00.25
+  scope.now_ns = 1'481'151'600'000'000'000;  // 23:00, between 22 and 2
+  ASSERT_TRUE(value("${daily('2:40','22:0')}").to_number(value_at));
+  EXPECT_NEAR(value_at, 10, 0.001);
+  EXPECT_EQ(render("${daily('3:7')}"), "7");
+  EXPECT_EQ(mistake("${daily('3')}"),
+            "2: daily: a point is a quoted HOUR:VALUE, for example '7.5:2.9'");
+  EXPECT_EQ(mistake("${daily('3:1','2:1')}"), "2: daily: the hours do not ascend at '2:1'");
+}
+
+TEST_F(TemplateTest, IdsFollowTheirPattern) {
+  const std::string plate = render("${rand.pattern('AA-999-aa')}");
+  ASSERT_EQ(plate.size(), 9u);
+  EXPECT_TRUE(std::isupper(plate[0]) && std::isdigit(plate[4]) && std::islower(plate[8]) &&
+              plate[2] == '-')
+      << plate;
+  EXPECT_EQ(render("${uuid.of('http://www.example.com/')}"),
+            "fcde3c85-2270-590f-9e7c-ee003d65e0e2");
+}
+
 TEST_F(TemplateTest, EscapesHolesWithinJsonQuotes) {
   EXPECT_EQ(render("{\"site\":\"${pages.site}\",\"n\":${user.index}}", Template::Escape::json),
             "{\"site\":\"site \\\"1\\\"\",\"n\":7}");
-  EXPECT_EQ(render("{\"a\\\"b\":\"${upper('\"')}\"}", Template::Escape::json), "{\"a\\\"b\":\"\\\"\"}");
+  EXPECT_EQ(render("{\"a\\\"b\":\"${upper('\"')}\"}", Template::Escape::json),
+            "{\"a\\\"b\":\"\\\"\"}");
 }
 
 TEST_F(TemplateTest, CompilesTreesToJson) {
@@ -292,7 +393,8 @@ TEST_F(TemplateTest, CompilesTreesToJson) {
       {"on", {true}},
       {"none", {}},
       {"half", {0.5}},
-      {"list", list_value({Value{std::int64_t{1}}, Value{std::string("${choice(1,1)}")}, map_value({})})},
+      {"list",
+       list_value({Value{std::int64_t{1}}, Value{std::string("${choice(1,1)}")}, map_value({})})},
       {"k${user.index}", {std::string("${env.HOME}")}},
       {"yes", {std::string("${choice(true,true)}")}},
   });
@@ -301,9 +403,55 @@ TEST_F(TemplateTest, CompilesTreesToJson) {
   std::string out, error;
   ASSERT_TRUE(std::get<Template>(made).append(scope, out, error)) << error;
   EXPECT_EQ(out,
-            "{\"id\":\"urn:7\",\"n\":7,\"site\":\"site \\\"1\\\"\",\"both\":\"\\\"site \\\"1\\\"\\\"\\n\",\"on\":true,"
+            "{\"id\":\"urn:7\",\"n\":7,\"site\":\"site \\\"1\\\"\",\"both\":\"\\\"site "
+            "\\\"1\\\"\\\"\\n\",\"on\":true,"
             "\"none\":null,\"half\":0.5,\"list\":[1,1,{}],\"k7\":\"/root\",\"yes\":true}");
   EXPECT_TRUE(parse_json(out));
+}
+
+TEST_F(TemplateTest, AllocatesNothingInTheSteadyState) {
+  const Template message = compile(
+      "{\"id\":\"${uuid}\",\"t\":\"${now.iso}\",\"n\":${seq},\"v\":${fixed(rand.normal(1,2),2)},"
+      "\"w\":${walk(w,1,0.1)},"
+      "\"h\":\"${md5(pages.path)}\",\"c\":\"${choice(good,fair,poor)}\",\"p\":${geo.walk(g,4,52,9)}"
+      ",\"crc\":\"${crc16()}\"}",
+      Template::Escape::json);
+  std::string out, error;
+  out.reserve(4096);
+  const auto one = [&] {
+    out.clear();
+    ++scope.iteration;
+    scope.draws = 0;
+    ASSERT_TRUE(message.append(scope, out, error)) << error;
+  };
+  for (int i = 0; i < 10; ++i) one();
+  const std::uint64_t before = allocation_count;
+  for (int i = 0; i < 100; ++i) one();
+  EXPECT_EQ(allocation_count, before);
+}
+
+// Not a fuzzer, but every build runs it: pieces of valid templates in random order.
+TEST_F(TemplateTest, GarbageIsRefusedOrRendered) {
+  static constexpr std::string_view kPieces[] = {
+      "${",  "}",        "$${", ":-",     "(",          ")",     ",",   "'", "\"",   "\\",
+      "seq", "rand.int", "1",   "-5m",    "user.index", "token", ".",   " ", "walk", "choice",
+      "add", "\x01",     "é",   "markov", "'a > a'",    "daily", "1e9", "{"};
+  RandomStream random{7, 0};
+  int good = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text = "${";
+    for (std::uint64_t n = 1 + random.below(12); n > 0; --n)
+      text += kPieces[random.below(std::size(kPieces))];
+    auto made = Template::compile(text, names);
+    if (auto* compiled = std::get_if<Template>(&made)) {
+      std::string out, error;
+      good += compiled->append(scope, out, error) ? 1 : 0;
+    } else {
+      EXPECT_LE(std::get<TemplateError>(made).offset, text.size()) << text;
+      EXPECT_FALSE(std::get<TemplateError>(made).text.empty()) << text;
+    }
+  }
+  EXPECT_GT(good, 100);
 }
 
 TEST_F(TemplateTest, JsonMistakesNameTheirString) {

@@ -1,4 +1,5 @@
-// A user for tests: names, locals, one record and a clock that stand still unless a test moves them.
+// A user for tests: names, locals, one record and a clock that stand still unless a test moves
+// them.
 #pragma once
 
 #include <deque>
@@ -67,8 +68,12 @@ class TestNames final : public Names {
   }
 };
 
-inline Value list_value(ValueList items) { return {std::make_shared<const ValueList>(std::move(items))}; }
-inline Value map_value(ValueMap items) { return {std::make_shared<const ValueMap>(std::move(items))}; }
+inline Value list_value(ValueList items) {
+  return {std::make_shared<const ValueList>(std::move(items))};
+}
+inline Value map_value(ValueMap items) {
+  return {std::make_shared<const ValueMap>(std::move(items))};
+}
 inline Value text_value(std::string text) { return {std::move(text)}; }
 
 }  // namespace squall

@@ -17,10 +17,20 @@ TEST(Units, ReadsDurations) {
     const char* text;
     std::int64_t ns;
   } rows[] = {
-      {"30s", 30'000'000'000},  {"340ms", 340'000'000},      {"1m30s", 90'000'000'000}, {"1.5s", 1'500'000'000},
-      {"5us", 5'000},           {"7ns", 7},                  {"2h", 7'200'000'000'000}, {"1d", 86'400'000'000'000},
-      {"1d2h3m4s", 93'784'000'000'000}, {" 10 s ", 10'000'000'000}, {"0s", 0},          {"1m0.5s", 60'500'000'000},
-      {"106751d", 9'223'286'400'000'000'000}, {"0.1ms", 100'000},
+      {"30s", 30'000'000'000},
+      {"340ms", 340'000'000},
+      {"1m30s", 90'000'000'000},
+      {"1.5s", 1'500'000'000},
+      {"5us", 5'000},
+      {"7ns", 7},
+      {"2h", 7'200'000'000'000},
+      {"1d", 86'400'000'000'000},
+      {"1d2h3m4s", 93'784'000'000'000},
+      {" 10 s ", 10'000'000'000},
+      {"0s", 0},
+      {"1m0.5s", 60'500'000'000},
+      {"106751d", 9'223'286'400'000'000'000},
+      {"0.1ms", 100'000},
   };
   for (const auto& row : rows) {
     const auto ns = parse_duration_ns(row.text);
@@ -40,8 +50,10 @@ TEST(Units, RefusesWrongDurationsWithAHint) {
       {"-5", "'-5' is negative"},
       {"nan", "'nan' is not a duration (write 30s or 30ms)"},
       {"inf", "'inf' is not a duration (write 30s or 30ms)"},
-      {"30sec", "unknown unit 'sec' in '30sec' (did you mean 's'? durations take ns us ms s m h d)"},
-      {"5 min", "unknown unit 'min' in '5 min' (did you mean 'm'? durations take ns us ms s m h d)"},
+      {"30sec",
+       "unknown unit 'sec' in '30sec' (did you mean 's'? durations take ns us ms s m h d)"},
+      {"5 min",
+       "unknown unit 'min' in '5 min' (did you mean 'm'? durations take ns us ms s m h d)"},
       {"3x", "unknown unit 'x' in '3x' (durations take ns us ms s m h d)"},
       {"30s1m", "'30s1m' does not go from large to small units (write 1m30s)"},
       {"1m1m", "'1m1m' does not go from large to small units (write 1m30s)"},
@@ -51,16 +63,25 @@ TEST(Units, RefusesWrongDurationsWithAHint) {
       {"1e999s", "'1e999s' is too large (at most 106751d)"},
       {"1..5s", "'1..5s' is not a duration (write 30s or 30ms)"},
   };
-  for (const auto& row : rows) EXPECT_EQ(text_of(parse_duration_ns(row.text)), row.error) << row.text;
+  for (const auto& row : rows)
+    EXPECT_EQ(text_of(parse_duration_ns(row.text)), row.error) << row.text;
 }
 
 TEST(Units, ReadsSizes) {
   const struct {
     const char* text;
     std::uint64_t bytes;
-  } rows[] = {{"1B", 1},        {"2kB", 2000},       {"3MB", 3'000'000},      {"4GB", 4'000'000'000},
-              {"2KiB", 2048},   {"1MiB", 1'048'576}, {"2GiB", 2'147'483'648}, {"0.5KiB", 512},
-              {"4.7GB", 4'700'000'000}, {"1 TB", 1'000'000'000'000}, {"0B", 0}};
+  } rows[] = {{"1B", 1},
+              {"2kB", 2000},
+              {"3MB", 3'000'000},
+              {"4GB", 4'000'000'000},
+              {"2KiB", 2048},
+              {"1MiB", 1'048'576},
+              {"2GiB", 2'147'483'648},
+              {"0.5KiB", 512},
+              {"4.7GB", 4'700'000'000},
+              {"1 TB", 1'000'000'000'000},
+              {"0B", 0}};
   for (const auto& row : rows) {
     const auto bytes = parse_size(row.text);
     ASSERT_TRUE(bytes) << row.text << ": " << bytes.error().text;
@@ -96,12 +117,17 @@ TEST(Units, ReadsRates) {
 
 TEST(Units, RefusesWrongRatesWithAHint) {
   EXPECT_EQ(text_of(parse_rate_per_s("500")), "'500' has no unit (write 500/s or 500/m)");
-  EXPECT_EQ(text_of(parse_rate_per_s("500/min")), "unknown unit '/min' in '500/min' (did you mean 'm'? rates take /s /m /h /day)");
-  EXPECT_EQ(text_of(parse_rate_per_s("500s")), "unknown unit 's' in '500s' (rates take /s /m /h /day)");
+  EXPECT_EQ(text_of(parse_rate_per_s("500/min")),
+            "unknown unit '/min' in '500/min' (did you mean 'm'? rates take /s /m /h /day)");
+  EXPECT_EQ(text_of(parse_rate_per_s("500s")),
+            "unknown unit 's' in '500s' (rates take /s /m /h /day)");
   EXPECT_EQ(text_of(parse_rate_per_s("-1/s")), "'-1/s' is negative");
   EXPECT_EQ(text_of(parse_bytes_per_s("500")), "'500' has no unit (write 500 MB/s or 500 Mbit/s)");
-  EXPECT_EQ(text_of(parse_bytes_per_s("500MB")), "'500MB' is a size, but a byte rate is due (write 500MB/s)");
-  EXPECT_EQ(text_of(parse_bytes_per_s("5MB/sec")), "unknown unit 'MB/sec' in '5MB/sec' (did you mean 's'? byte rates take MB/s, KiB/s, Mbit/s)");
+  EXPECT_EQ(text_of(parse_bytes_per_s("500MB")),
+            "'500MB' is a size, but a byte rate is due (write 500MB/s)");
+  EXPECT_EQ(
+      text_of(parse_bytes_per_s("5MB/sec")),
+      "unknown unit 'MB/sec' in '5MB/sec' (did you mean 's'? byte rates take MB/s, KiB/s, Mbit/s)");
 }
 
 TEST(Units, ReadsQuantitiesByKind) {
@@ -109,12 +135,15 @@ TEST(Units, ReadsQuantitiesByKind) {
   EXPECT_EQ(*parse_quantity("-1.5", UnitKind::none), -1.5);
   EXPECT_EQ(*parse_quantity(Value{std::int64_t{12}}, UnitKind::none), 12);
   EXPECT_EQ(*parse_quantity(Value{Duration{5}}, UnitKind::duration), 5);
-  EXPECT_EQ(text_of(parse_quantity(Value{std::int64_t{12}}, UnitKind::duration)), "'12' has no unit (write 12s or 12ms)");
-  EXPECT_EQ(text_of(parse_quantity("5s", UnitKind::none)), "'5s' has a unit, but a plain number is due");
+  EXPECT_EQ(text_of(parse_quantity(Value{std::int64_t{12}}, UnitKind::duration)),
+            "'12' has no unit (write 12s or 12ms)");
+  EXPECT_EQ(text_of(parse_quantity("5s", UnitKind::none)),
+            "'5s' has a unit, but a plain number is due");
   EXPECT_EQ(text_of(parse_quantity("x", UnitKind::none)), "'x' is not a number");
   EXPECT_EQ(text_of(parse_quantity(Value{}, UnitKind::size)), "a size is missing");
   EXPECT_EQ(text_of(parse_quantity(Value{true}, UnitKind::rate)), "'true' is not a rate");
-  EXPECT_EQ(text_of(parse_quantity(Value{std::nan("")}, UnitKind::none)), "'nan' is not a finite number");
+  EXPECT_EQ(text_of(parse_quantity(Value{std::nan("")}, UnitKind::none)),
+            "'nan' is not a finite number");
 }
 
 TEST(Units, WritesForPeople) {
