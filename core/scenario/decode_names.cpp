@@ -11,7 +11,7 @@
 namespace squall {
 namespace {
 
-constexpr std::size_t kMaxExpansions = 100'000;  // of vars in vars: ten of ten of ten … is a bomb
+constexpr std::size_t kMaxExpansions = 10'000;  // of vars in vars: ten of ten of ten … is a bomb
 
 std::string upper(std::string_view name) {
   std::string result;

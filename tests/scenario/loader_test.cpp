@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "catalog_for_tests.hpp"
+#include "payload/json_text.hpp"
 #include "scenario/keys.hpp"
 
 namespace squall {
@@ -517,6 +518,26 @@ TEST(Keys, EveryRowSaysWhatItIs) {
     }
 }
 
+TEST(Keys, EveryRowStandsInTheReference) {
+  std::ifstream in(SQUALL_SOURCE_DIR "/docs/scenario.md");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  for (const KeyTable& table : key_tables())
+    for (const Key& key : table.keys) {
+      std::string row = key.is_later ? "`" + std::string(key.name) + "`" : "| `" + std::string(key.name) + "` | ";
+      if (!key.is_later)
+        for (const char c : key.type) row += c == '|' ? "\\|" : std::string(1, c);
+      EXPECT_NE(page.find(row), std::string::npos) << table.name << ": " << row;
+    }
+}
+
+TEST(Keys, ExamplesOfTheReferenceLoad) {
+  std::ifstream in(SQUALL_SOURCE_DIR "/docs/scenario.md");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  const std::size_t begin = page.find("```yaml\n") + 8;
+  const auto result = load_scenario_text(page.substr(begin, page.find("```", begin) - begin), "page", "", catalog_for_tests());
+  EXPECT_EQ(result.diagnostics.print(), "");
+}
+
 class Examples : public testing::TestWithParam<const char*> {};
 
 TEST_P(Examples, LoadWithoutAMistake) {
@@ -566,6 +587,10 @@ TEST(CityMix, ClassesSendTheSizesAndCountsOfTheCity) {
       std::string error;
       ASSERT_TRUE(render_payload(payload, scope, body, error)) << payload.name << ": " << error;
       sum += static_cast<double>(body.size());
+      std::string text;
+      if (payload.content_type.find("json") == std::string::npos || i % 20 != 0) continue;
+      ASSERT_TRUE(body.append_all(text, error));
+      EXPECT_TRUE(parse_json(text)) << text;
     }
     EXPECT_NEAR(sum / kDraws, expected->second.first, expected->second.second) << payload.name;
   }
