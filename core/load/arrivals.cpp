@@ -10,6 +10,7 @@ namespace squall {
 
 ArrivalSequence::ArrivalSequence(RateShape shape, ArrivalOptions options)
     : kind_(options.kind),
+      curve_(std::move(options.curve)),
       key_(hash_index(options.seed, stream_id("arrivals", options.population), 0)) {
   reshape(std::move(shape));
 }
@@ -25,6 +26,7 @@ bool ArrivalSequence::step() {
 
 std::optional<Arrival> ArrivalSequence::take(std::int64_t due_ns) {
   if (due_ns == kNeverNs) return std::nullopt;
+  if (curve_) due_ns = curve_->due_ns(due_ns);
   // Rounding at a change of the rate may move a due time by a nanosecond, never backwards.
   last_due_ns_ = std::max(last_due_ns_, due_ns);
   return Arrival{index_++, last_due_ns_};
@@ -50,6 +52,17 @@ std::optional<Arrival> ArrivalSequence::next_owned(const SlotTable& slots, std::
     ++index_;
   }
   return std::nullopt;
+}
+
+std::uint64_t count_arrivals(const RateShape& shape, const ArrivalOptions& options,
+                             std::int64_t until_ns) {
+  if (options.kind == ArrivalKind::even && !options.curve) return shape.count_before(until_ns);
+  ArrivalSequence sequence(shape, options);
+  std::uint64_t count = 0;
+  for (auto arrival = sequence.next(); arrival && arrival->due_ns < until_ns;
+       arrival = sequence.next())
+    ++count;
+  return count;
 }
 
 void ArrivalSequence::reshape(RateShape shape) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "load/curve.hpp"
 #include "load/rate_shape.hpp"
 #include "load/slots.hpp"
 
@@ -22,7 +23,13 @@ struct ArrivalOptions {
   ArrivalKind kind = ArrivalKind::even;
   std::uint64_t seed = 0;
   std::uint64_t population = 0;
+  /// The shape is then under the mean rate, and `curve->base_ns(duration)` long (see curve.hpp).
+  std::optional<Curve> curve = std::nullopt;
 };
+
+/// How many arrivals there will be before `until_ns`, exactly; Poisson ones are walked (8 ns each).
+std::uint64_t count_arrivals(const RateShape& shape, const ArrivalOptions& options,
+                             std::int64_t until_ns = kNeverNs);
 
 /// Copies the shape; a later change of the rate is `reshape`, which keeps the place in the
 /// sequence.
@@ -50,6 +57,7 @@ class ArrivalSequence {
   std::uint64_t shape_count_ = 0;
   double shape_total_ = 0;
   ArrivalKind kind_;
+  std::optional<Curve> curve_;
   std::uint64_t key_;  // of the hash of an arrival's gap
   std::uint64_t index_ = 0;
   // At the last Poisson arrival, in expected arrivals: after 10^9 of them still exact to 10^-7.

@@ -6,9 +6,18 @@
 #include "load/random.hpp"
 
 namespace squall {
+namespace {
+
+std::int64_t later(std::int64_t time_ns, std::int64_t gap_ns) {
+  return gap_ns >= kNeverNs - time_ns ? kNeverNs : time_ns + gap_ns;
+}
+
+}  // namespace
 
 FleetSchedule::FleetSchedule(FleetOptions options)
     : options_(std::move(options)),
+      base_horizon_ns_(options_.curve ? options_.curve->base_ns(options_.horizon_ns)
+                                      : options_.horizon_ns),
       phase_stream_(stream_id("fleet.phase", options_.population)),
       jitter_stream_(stream_id("fleet.jitter", options_.population)) {}
 
@@ -18,6 +27,7 @@ std::int64_t FleetSchedule::gap_ns(std::uint64_t user, std::uint64_t occurrence)
 }
 
 std::int64_t FleetSchedule::phase_ns(std::uint64_t user) const {
+  if (options_.first_ns) return std::max<std::int64_t>(options_.first_ns(user), 0);
   const std::int64_t gap = gap_ns(user, 0);
   switch (options_.phase) {
     case FleetPhase::aligned:
@@ -41,12 +51,12 @@ std::int64_t FleetSchedule::jitter_ns(std::uint64_t user, std::uint64_t occurren
 
 std::uint64_t FleetSchedule::count(std::uint64_t user) const {
   std::int64_t nominal = phase_ns(user);
-  if (nominal >= options_.horizon_ns) return 0;
+  if (nominal >= base_horizon_ns_) return 0;
   if (!options_.gap_ns) {
-    return static_cast<std::uint64_t>((options_.horizon_ns - 1 - nominal) / gap_ns(user, 0) + 1);
+    return static_cast<std::uint64_t>((base_horizon_ns_ - 1 - nominal) / gap_ns(user, 0) + 1);
   }
   std::uint64_t count = 0;
-  while (nominal < options_.horizon_ns) nominal += gap_ns(user, ++count);
+  while (nominal < base_horizon_ns_) nominal = later(nominal, gap_ns(user, ++count));
   return count;
 }
 
@@ -59,16 +69,17 @@ std::uint64_t FleetSchedule::count() const {
 FleetSchedule::Cursor FleetSchedule::cursor(std::uint64_t user) const {
   Cursor cursor;
   cursor.user_ = user;
-  cursor.nominal_ns_ = phase_ns(user);
+  cursor.base_ns_ = phase_ns(user);
   return cursor;
 }
 
 std::optional<Occurrence> FleetSchedule::Cursor::next(const FleetSchedule& schedule) {
-  if (nominal_ns_ >= schedule.options_.horizon_ns) return std::nullopt;
-  const Occurrence occurrence{
-      index_, nominal_ns_,
-      std::max<std::int64_t>(0, nominal_ns_ + schedule.jitter_ns(user_, index_))};
-  nominal_ns_ += schedule.gap_ns(user_, ++index_);
+  if (base_ns_ >= schedule.base_horizon_ns_) return std::nullopt;
+  const auto& curve = schedule.options_.curve;
+  const std::int64_t nominal = curve ? curve->due_ns(base_ns_) : base_ns_;
+  const std::int64_t due = nominal + schedule.jitter_ns(user_, index_);
+  const Occurrence occurrence{index_, nominal, std::max<std::int64_t>(0, due)};
+  base_ns_ = later(base_ns_, schedule.gap_ns(user_, ++index_));
   return occurrence;
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 
+#include "load/curve.hpp"
 #include "load/rate_shape.hpp"  // kNeverNs
 
 namespace squall {
@@ -21,8 +22,12 @@ struct FleetOptions {
   /// part of).  A pure function; `fixed:` distributions ignore i.  Gaps below 1 ns count as 1 ns.
   std::function<std::int64_t(std::uint64_t user, std::uint64_t occurrence)> gap_ns;
   FleetPhase phase = FleetPhase::random;
+  /// Instead of phase: when a user is first due.  A pure function (see burst.hpp).
+  std::function<std::int64_t(std::uint64_t user)> first_ns;
   std::int64_t jitter_ns = 0;   // uniform in [-jitter, +jitter]
   std::int64_t horizon_ns = 0;  // warmup + for
+  /// All of the above but the horizon and jitter are then under the mean rate (see curve.hpp).
+  std::optional<Curve> curve = std::nullopt;
   std::uint64_t seed = 0;
   std::uint64_t population = 0;
 };
@@ -56,7 +61,7 @@ class FleetSchedule {
     friend class FleetSchedule;
     std::uint64_t user_ = 0;
     std::uint64_t index_ = 0;
-    std::int64_t nominal_ns_ = kNeverNs;
+    std::int64_t base_ns_ = kNeverNs;
   };
   Cursor cursor(std::uint64_t user) const;
 
@@ -64,6 +69,7 @@ class FleetSchedule {
   std::int64_t gap_ns(std::uint64_t user, std::uint64_t occurrence) const;
 
   FleetOptions options_;
+  std::int64_t base_horizon_ns_;  // the horizon under the mean rate
   std::uint64_t phase_stream_;
   std::uint64_t jitter_stream_;
 };

@@ -35,15 +35,23 @@ std::int64_t common_unit(const std::vector<Rate>& rates) {
 
 Rate rate_per(double count, std::int64_t per_ns) {
   if (!(count > 0)) return Rate{0, per_ns};
-  std::int64_t per = per_ns;
-  double scaled = count;
-  for (int place = 0; place < 9; ++place) {
-    if (scaled > 1e15 || std::abs(scaled - std::round(scaled)) <= scaled * 1e-12) break;
-    if (per > kLargestUnitNs / 10) break;
-    scaled *= 10;
-    per *= 10;
+  double power = 1;
+  for (int place = 0; place <= 6; ++place, power *= 10) {
+    for (const double stretch : {1.0, 60.0, 3'600.0, 86'400.0}) {
+      const double scaled = count * stretch * power;
+      const double per = static_cast<double>(per_ns) * stretch * power;
+      if (scaled > 1e12 || per > 1e18) continue;
+      if (scaled >= 1 && std::abs(scaled - std::round(scaled)) <= scaled * 1e-13) {
+        return Rate{static_cast<std::uint64_t>(std::llround(scaled)),
+                    static_cast<std::int64_t>(per)};
+      }
+    }
   }
-  return Rate{static_cast<std::uint64_t>(std::llround(scaled)), per};
+  power = 1;
+  while (power < 1e9 && count * power < 1e15 && static_cast<double>(per_ns) * power < 1e17)
+    power *= 10;
+  return Rate{static_cast<std::uint64_t>(count * power),
+              static_cast<std::int64_t>(static_cast<double>(per_ns) * power)};
 }
 
 RateShape RateShape::constant(Rate rate, std::int64_t for_ns) {

@@ -27,8 +27,9 @@ struct Rate {
   }
 };
 
-/// Any finite rate >= 0 as the ratio that a decimal of up to nine places means: 333.3/s is 3333 in
-/// 10 s.
+/// Any finite rate >= 0 as the ratio that was meant: 333.3/s is 3333 in 10 s, 0.46296.../s is 40000
+/// a day.  Tried are decimals of up to six places of events per second, minute, hour and day; what
+/// is none of these is rounded down to nine places.
 Rate rate_per(double count, std::int64_t per_ns);
 
 /// "Reach `rate` within `for_ns`", in a straight line, or at once when `jump`.

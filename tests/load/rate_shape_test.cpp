@@ -83,6 +83,18 @@ TEST(RateShape, RatePerKeepsDecimals) {
   EXPECT_EQ(rate_per(333.3, kSecond), (Rate{3'333, 10 * kSecond}));
   EXPECT_EQ(rate_per(0.1, kSecond), (Rate{1, 10 * kSecond}));
   EXPECT_EQ(rate_per(40'000, kDay), (Rate{40'000, kDay}));
+  // As a loader that thinks in doubles per second hands them over.
+  EXPECT_EQ(rate_per(40'000.0 / 86'400, kSecond), (Rate{40'000, kDay}));
+  EXPECT_EQ(rate_per(80'000.0 / 86'400, kSecond), (Rate{80'000, kDay}));
+  EXPECT_EQ(rate_per(100.0 / 60, kSecond), (Rate{100, 60 * kSecond}));
+  EXPECT_EQ(rate_per(1.0 / 86'400, kSecond), (Rate{1, kDay}));
+  EXPECT_EQ(rate_per(7.0 / 3'600 * 50, kSecond), (Rate{350, 3'600 * kSecond}));
+  for (std::uint64_t count = 1; count < 100'000; count += 7) {
+    const Rate rate = rate_per(static_cast<double>(count) / 86'400, kSecond);
+    EXPECT_EQ(RateShape::constant(rate, kDay).count(), count);
+  }
+  EXPECT_EQ(RateShape::constant(rate_per(1.0 / 7, kSecond), 7 * kSecond).count(), 1u);
+  EXPECT_EQ(rate_per(1e-30, kSecond).count, 0u);
   EXPECT_EQ(rate_per(0, kSecond).count, 0u);
   EXPECT_EQ(rate_per(-1, kSecond).count, 0u);
   EXPECT_DOUBLE_EQ(rate_per(2.5, kSecond).per_second(), 2.5);
