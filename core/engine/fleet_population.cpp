@@ -27,6 +27,15 @@ class FleetPopulation final : public Population {
     go_on(user);
   }
 
+  // An occurrence belongs to the run by its nominal time; jitter may make it due a little after the end.
+  void reach_horizon() override {
+    if (plan().spec->load.jitter_ns == 0 && plan().spec->load.jitter_share == 0) return stop();
+    for (const auto& user : users()) {
+      if (user && user->state() == User::State::free) go_on(*user);
+    }
+    check_end();
+  }
+
   void close_books() override {
     IterationCounts& c = counts();
     const std::uint64_t done = c.started + c.dropped;
@@ -102,6 +111,7 @@ class FleetPopulation final : public Population {
       }
       const std::uint64_t due = due_ns(*first);
       const std::uint64_t now = shard().loop().turn_ns();
+      if (shard().is_draining() && due <= shard().load_end_ns()) return user.retire();   // it waited in vain
       if (due > now) {
         user.clock.fire = [](TimerNode& node) noexcept {
           User& owner = *static_cast<User::Clock&>(node).user;

@@ -36,6 +36,8 @@ class Population {
   bool has_begun() const { return begin_ns_ != 0; }
   /// No iteration begins any more; users that are free leave, the others leave after theirs.
   void stop();
+  /// The planned time is over. Only what is due later and still belongs to the run may begin.
+  virtual void reach_horizon() { stop(); }
   /// Waits that would end after the drain are not worth waiting for; then everything that runs.
   void cut(bool is_final);
   void drop_waits();

@@ -157,14 +157,19 @@ void Shard::begin_population(std::uint32_t population) {
   if (phase_ == Phase::running) populations_[population]->begin();
 }
 
-void Shard::reach_horizon() { stop(drain_ns_, grace_ns_); }
+void Shard::reach_horizon() { begin_draining(drain_ns_, grace_ns_, &Population::reach_horizon); }
 
 void Shard::stop(std::int64_t drain_ns, std::int64_t grace_ns) {
+  begin_draining(drain_ns, grace_ns, &Population::stop);
+}
+
+void Shard::begin_draining(std::int64_t drain_ns, std::int64_t grace_ns, void (Population::*end_load)()) {
   if (phase_ >= Phase::closing) return;
   const std::uint64_t now = loop_.now_ns();
   grace_ns_ = grace_ns;
   drain_end_ns_ = now + static_cast<std::uint64_t>(drain_ns);
   if (phase_ >= Phase::draining) {   // asked again: sooner
+    for (auto& population : populations_) (population.get()->*end_load)();
     if (phase_ == Phase::draining) arm(drain_, drain_end_ns_);
     else arm(grace_, now + static_cast<std::uint64_t>(grace_ns));
     return;
@@ -180,7 +185,7 @@ void Shard::stop(std::int64_t drain_ns, std::int64_t grace_ns) {
     load_end_ns_ = std::min(now, zero_ns_ + static_cast<std::uint64_t>(plan_.horizon_ns()));
   }
   if (!tick_.armed) arm(tick_, now + kSecondNs);
-  for (auto& population : populations_) population->stop();
+  for (auto& population : populations_) (population.get()->*end_load)();
   for (auto& population : populations_) population->drop_waits();
   arm(drain_, drain_end_ns_);
   check_gone();

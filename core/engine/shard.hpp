@@ -137,6 +137,7 @@ class Shard final {
   void begin_running();
   void begin_starting_populations();
   void reach_horizon();
+  void begin_draining(std::int64_t drain_ns, std::int64_t grace_ns, void (Population::*end_load)());
   void tick();
   void drain_is_over();
   void grace_is_over();

@@ -96,6 +96,7 @@ void Controller::finished(std::uint32_t) { ++finished_shards_; }
 
 void Controller::tick(std::int64_t now_ns) {
   now_ns_ = now_ns;
+  for (auto& window : merger_.take_closed(is_finished())) windows_.push_back(std::move(window));
   const RunSpec& run = plan_.scenario().run;
   if (!warmup_noted_ && run.warmup_ns > 0 && now_ns >= run.warmup_ns) {
     warmup_noted_ = true;

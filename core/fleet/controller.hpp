@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/plan.hpp"
@@ -61,8 +62,8 @@ class Controller final : public Uplink {
   bool is_stopping() const { return is_stopping_; }
 
   const Snapshot& snapshot() { return merger_.snapshot(now_ns_, measured_until_ns_); }
-  /// Windows to show and to hand to outputs, each once. REQUIRES: called by one reader.
-  std::vector<std::shared_ptr<const MergedWindow>> take_windows() { return merger_.take_closed(is_finished()); }
+  /// Windows that tick() closed, each once: for the timeline and the outputs.
+  std::vector<std::shared_ptr<const MergedWindow>> take_windows() { return std::exchange(windows_, {}); }
   void note(std::string event, std::string text);
   const std::vector<JournalEntry>& journal() const { return journal_; }
   RunFacts& facts() { return facts_; }
@@ -83,6 +84,7 @@ class Controller final : public Uplink {
   std::vector<std::unique_ptr<BudgetPool>> pools_;
   std::vector<std::uint32_t> ended_;           // shards by population
   std::vector<JournalEntry> journal_;
+  std::vector<std::shared_ptr<const MergedWindow>> windows_;   // closed, not yet taken
   RunFacts facts_;
   std::int64_t now_ns_ = 0;
   std::int64_t measured_until_ns_ = 0;

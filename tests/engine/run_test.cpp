@@ -1,0 +1,266 @@
+// Truths of whole runs in virtual time, with tolerance zero: budgets over shards, fleets' counts, ends,
+// books, lives of users, what a signal does.
+#include <gtest/gtest.h>
+
+#include "virtual_run.hpp"
+
+namespace squall::testing {
+namespace {
+
+constexpr std::int64_t kMs = 1'000'000, kS = 1'000 * kMs;
+constexpr std::uint64_t kZero = 1'000'000'000'000;
+
+std::function<ScriptedEnd(std::uint64_t, std::uint32_t, std::uint64_t)> takes(std::int64_t ns) {
+  return [ns](std::uint64_t, std::uint32_t, std::uint64_t start) {
+    return ScriptedEnd{start + static_cast<std::uint64_t>(ns)};
+  };
+}
+
+const PopulationTotals& population_of(const RunResult& result, std::size_t index = 0) {
+  return result.snapshot.populations.at(index);
+}
+
+class BudgetOverShards : public ::testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(BudgetOverShards, IsExactAndTheOthersGoOn) {
+  ScenarioBuilder builder;
+  const auto counted = builder.task("counted", {0});
+  const auto other = builder.task("other", {3});
+  const auto third = builder.task("third", {3});
+  builder.scenario.tasks[counted].stop_after.requests = 10'000;
+  PopulationSpec& population = builder.population("mix", {{counted, 1.0}, {other, 1.0}, {third, 1.0}});
+  population.load.model = Load::Model::open;
+  population.load.rate_per_s = 3'000;
+  builder.scenario.run.for_ns = 20 * kS;
+  script() = {};
+  script().on_start = takes(3 * kMs);
+  VirtualRun run(builder.scenario, GetParam());
+  const RunResult result = run.run();
+  EXPECT_EQ(script().started[0], 10'000u);
+  EXPECT_EQ(script().started[3], 40'000u);
+  EXPECT_EQ(series_named(result, "counted").counts.ok, 10'000u);
+  EXPECT_EQ(result.verdict.exit_code, 0) << (result.verdict.reasons.empty() ? "" : result.verdict.reasons[0]);
+  // Its arrivals after the end are planned, and said to be not due any more (bar iterations that found no token).
+  const IterationLedger& books = result.snapshot.ledger.iterations;
+  EXPECT_EQ(books.planned, 60'000u);
+  EXPECT_EQ(books.planned, books.started + books.not_due);
+}
+
+TEST_P(BudgetOverShards, IterationsOfAPopulationEndTheRun) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("page", {0});
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.users = 7;
+  population.stop_after.iterations = 1'001;
+  script() = {};
+  script().on_start = takes(5 * kMs);
+  const RunResult result = VirtualRun(builder.scenario, GetParam()).run();
+  EXPECT_EQ(script().started[0], 1'001u);
+  EXPECT_EQ(population_of(result).iterations.completed, 1'001u);
+  EXPECT_EQ(result.verdict.exit_code, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, BudgetOverShards, ::testing::Values(1u, 2u, 3u, 8u));
+
+TEST(Fleet, RunsExactlyTheOccurrencesThatBelongToTheRun) {
+  for (const std::uint32_t shards : {1u, 2u}) {
+    ScenarioBuilder builder;
+    const auto task = builder.task("report", {0});
+    PopulationSpec& population = builder.population("meters", {{task, 1.0}});
+    population.load.model = Load::Model::fleet;
+    population.load.users = 900;
+    population.load.every = std::int64_t{1 * kS};
+    population.load.jitter_ns = 20 * kMs;
+    builder.scenario.run.for_ns = 10 * kS;
+    script() = {};
+    script().on_start = takes(1 * kMs);
+    const RunResult result = VirtualRun(builder.scenario, shards).run();
+    EXPECT_EQ(script().started[0], 9'000u);
+    const IterationLedger& books = result.snapshot.ledger.iterations;
+    EXPECT_EQ(books.planned, 9'000u);
+    EXPECT_EQ(books.completed, 9'000u);
+    EXPECT_EQ(books.not_due + books.waiting, 0u);
+    EXPECT_EQ(result.snapshot.generator.lag.max_ns(), 0u);
+  }
+}
+
+TEST(Fleet, AnOverrunIsLateAndItsWaitingIsTheTargets) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("report", {0});
+  PopulationSpec& population = builder.population("meters", {{task, 1.0}});
+  population.load.model = Load::Model::fleet;
+  population.load.users = 1;
+  population.load.every = std::int64_t{100 * kMs};
+  population.load.phase = Load::Phase::aligned;
+  builder.scenario.run.for_ns = 1 * kS;
+  script() = {};
+  script().on_start = takes(150 * kMs);   // each outlives its period
+  const RunResult result = VirtualRun(builder.scenario).run();
+  const SeriesTotals& report = series_named(result, "report");
+  // Occurrence i is due at i x 100 ms and begins at i x 150 ms.
+  EXPECT_EQ(report.counts.ok, 7u);
+  EXPECT_EQ(report.service.max_ns(), static_cast<std::uint64_t>(150 * kMs));
+  EXPECT_EQ(report.response.max_ns(), static_cast<std::uint64_t>(6 * 50 * kMs + 150 * kMs));
+  EXPECT_EQ(result.snapshot.generator.lag.max_ns(), 0u);
+  EXPECT_EQ(population_of(result).blocked.max_ns(), static_cast<std::uint64_t>(6 * 50 * kMs));
+  EXPECT_EQ(result.snapshot.ledger.iterations.waiting, 3u);
+}
+
+TEST(Users, LogInAndOutExactlyOnceEach) {
+  for (const bool is_interrupted : {false, true}) {
+    ScenarioBuilder builder;
+    const auto task = builder.task("read", {0});
+    builder.scenario.tasks[task].steps.push_back(ScenarioBuilder::wait(50 * kMs));
+    PopulationSpec& population = builder.population("readers", {{task, 1.0}});
+    population.load.stages = {{2 * kS, 200, false}, {3 * kS, 200, false}, {2 * kS, 20, false}, {1 * kS, 20, false}};
+    population.on_start.push_back(builder.operation(1, "login"));
+    population.on_stop.push_back(builder.operation(2, "logout"));
+    builder.scenario.run.for_ns = 8 * kS;
+    script() = {};
+    std::uint64_t calls = 0;
+    script().on_start = [&calls](std::uint64_t, std::uint32_t op, std::uint64_t start) {
+      ScriptedEnd end{start + 2'000'000};
+      if (op == 0 && ++calls % 20 == 0) end.outcome = SQ_OUT_FAILED, end.kind = SQ_K_STATUS;
+      return end;
+    };
+    VirtualRun run(builder.scenario, 2);
+    if (is_interrupted) run.at(4 * kS, [](VirtualRun& own) { own.controller().stop_by_user("SIGINT"); });
+    const RunResult result = run.run();
+    EXPECT_EQ(script().started[1], 200u);
+    EXPECT_EQ(script().started[2], script().started[1]);
+    EXPECT_EQ(script().sessions_open, 0u);
+    EXPECT_EQ(population_of(result).users_peak, 200u);
+    EXPECT_EQ(result.verdict.exit_code, is_interrupted ? 105 : 0);
+    EXPECT_GT(result.snapshot.totals().failed, 0u);
+  }
+}
+
+TEST(Users, AFailedLoginStopsItsUserAndStillLogsOut) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("read", {0});
+  PopulationSpec& population = builder.population("readers", {{task, 1.0}});
+  population.load.users = 10;
+  population.on_start.push_back(builder.operation(1, "login"));
+  population.on_stop.push_back(builder.operation(2, "logout"));
+  builder.scenario.run.for_ns = 1 * kS;
+  script() = {};
+  script().on_start = [](std::uint64_t session, std::uint32_t op, std::uint64_t start) {
+    ScriptedEnd end{start + 10'000'000};
+    if (op == 1 && session % 2 == 0) end.outcome = SQ_OUT_FAILED, end.kind = SQ_K_CONNECT;
+    return end;
+  };
+  const RunResult result = VirtualRun(builder.scenario).run();
+  EXPECT_EQ(script().started[1], 10u);
+  EXPECT_EQ(script().started[2], 10u);
+  EXPECT_EQ(series_named(result, "login").counts.failed, 5u);
+  EXPECT_EQ(script().started[0], 5u * 99u);
+}
+
+TEST(Ends, ASignalDrainsThenCuts) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("slow", {0});
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.users = 4;
+  builder.scenario.run.for_ns = 600 * kS;
+  script() = {};
+  script().on_start = takes(100 * kS);   // longer than any grace
+  VirtualRun run(builder.scenario);
+  run.at(10 * kS, [](VirtualRun& own) { own.controller().stop_by_user("SIGINT"); });
+  const RunResult result = run.run();
+  EXPECT_EQ(result.verdict.exit_code, 105);
+  EXPECT_EQ(result.snapshot.ledger.iterations.cut, 4u);
+  EXPECT_EQ(result.snapshot.ledger.samples.cut, 4u);
+  EXPECT_LE(result.journal.back().at_ns, 21 * kS);
+  EXPECT_EQ(script().released, 4u);
+}
+
+TEST(Ends, ARunInWhichNothingSucceededFails) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("page", {0});
+  builder.population("users", {{task, 1.0}}).load.users = 2;
+  builder.scenario.run.for_ns = 2 * kS;
+  script() = {};
+  script().on_start = [](std::uint64_t, std::uint32_t, std::uint64_t start) {
+    return ScriptedEnd{start + 100'000'000, SQ_OUT_FAILED, SQ_K_CONNECT};
+  };
+  EXPECT_EQ(VirtualRun(builder.scenario).run().verdict.exit_code, 99);
+}
+
+TEST(Ends, AThresholdWithAbortEndsTheRunEarly) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("page", {0});
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.model = Load::Model::open;
+  population.load.rate_per_s = 100;
+  builder.scenario.run.for_ns = 60 * kS;
+  script() = {};
+  script().on_start = [](std::uint64_t, std::uint32_t, std::uint64_t start) {
+    return ScriptedEnd{start + (start < kZero + 10'000'000'000 ? 1'000'000u : 80'000'000u)};
+  };
+  VirtualRun run(builder.scenario, 1, {"p99(page) < 20ms over 2s abort"});
+  const RunResult result = run.run();
+  EXPECT_EQ(result.verdict.exit_code, 99);
+  EXPECT_LT(result.journal.back().at_ns, 16 * kS);
+  EXPECT_GT(result.journal.back().at_ns, 10 * kS);
+}
+
+TEST(Samples, ATimeOutHasTheLimitAsItsLatency) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("page", {0});
+  std::get<OperationStep>(builder.scenario.tasks[task].steps[0].what).timeout_ns = 250 * kMs;
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.model = Load::Model::open;
+  population.load.rate_per_s = 10;
+  builder.scenario.run.for_ns = 5 * kS;
+  script() = {};
+  script().on_start = takes(10 * kS);
+  const RunResult result = VirtualRun(builder.scenario).run();
+  const SeriesTotals& page = series_named(result, "page");
+  EXPECT_EQ(page.counts.failed, 50u);
+  EXPECT_EQ(page.failed_with(ErrorClass::timeout), 50u);
+  EXPECT_EQ(page.response.min_ns(), static_cast<std::uint64_t>(250 * kMs));
+  EXPECT_EQ(page.response.max_ns(), static_cast<std::uint64_t>(250 * kMs));
+}
+
+TEST(Samples, WarmUpAndMeasuringNeverMix) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("page", {0});
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.model = Load::Model::open;
+  population.load.rate_per_s = 100;
+  builder.scenario.run.warmup_ns = 3 * kS;
+  builder.scenario.run.for_ns = 7 * kS;
+  script() = {};
+  script().on_start = takes(30 * kMs);
+  const RunResult result = VirtualRun(builder.scenario).run();
+  std::uint64_t warmup = 0, steady = 0;
+  for (const SeriesTotals& series : result.snapshot.series) {
+    (series.phase == RunPhase::warmup ? warmup : steady) += series.counts.count();
+  }
+  EXPECT_EQ(warmup, 300u);
+  EXPECT_EQ(steady, 700u);
+}
+
+TEST(Determinism, TheSameSeedGivesTheSameRunOnAnyNumberOfShards) {
+  const auto run_on = [](std::uint32_t shards) {
+    ScenarioBuilder builder;
+    const auto first = builder.task("first", {0});
+    const auto second = builder.task("second", {3});
+    PopulationSpec& population = builder.population("users", {{first, 7.0}, {second, 3.0}});
+    population.load.model = Load::Model::open;
+    population.load.rate_per_s = 500;
+    population.load.poisson = true;
+    builder.scenario.run.for_ns = 10 * kS;
+    script() = {};
+    script().on_start = takes(3 * kMs);
+    const RunResult result = VirtualRun(builder.scenario, shards).run();
+    return std::tuple{series_named(result, "first").counts.count(), series_named(result, "second").counts.count(),
+                      series_named(result, "first").first_due_ns, series_named(result, "first").response};
+  };
+  const auto one = run_on(1);
+  EXPECT_EQ(one, run_on(2));
+  EXPECT_EQ(one, run_on(5));
+}
+
+}  // namespace
+}  // namespace squall::testing
