@@ -50,7 +50,7 @@ sq_status stream_connect(sq_shard* shard, const sq_target* target, const sq_conn
 sq_status stream_write(sq_stream* stream, const sq_buf* bufs, std::uint32_t n, void* tag) noexcept {
   if (!stream || n > kWriteBuffersMax || (n != 0 && !bufs)) return SQ_E_INVALID;
   iovec buffers[kWriteBuffersMax];
-  std::memcpy(static_cast<void*>(buffers), bufs, n * sizeof(iovec));
+  if (n != 0) std::memcpy(static_cast<void*>(buffers), bufs, n * sizeof(iovec));
   return stream_of(stream).write({buffers, n}, tag);
 }
 

@@ -97,10 +97,9 @@ void Stream::try_next_address() {
   state_ = kConnecting;
   Failure failure{SQ_E_IO, SQ_K_RESOLVE, "no address"};
   for (;;) {
-    const auto* addresses = parts_.addresses.known(*target_);
-    // Another stream's failure may have emptied the book meanwhile; this one keeps what it found.
-    if (!addresses || address_index_ >= addresses->size()) break;
-    const Address address = (*addresses)[address_index_++];
+    const std::vector<Address>& addresses = parts_.addresses.current(*target_);
+    if (address_index_ >= addresses.size()) break;
+    const Address address = addresses[address_index_++];
     if (address.is_forbidden()) {
       failure = {SQ_E_IO, SQ_K_OFF_LIST, "forbidden address"};
       continue;

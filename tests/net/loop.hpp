@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -98,18 +97,18 @@ class Loop final : public Environment {
 
  private:
   void run_deferred() {
-    std::deque<Deferred*> round;
-    round.swap(deferred_);
-    for (Deferred* node : round) {
+    round_.swap(deferred_);
+    for (Deferred* node : round_) {
       node->queued = false;
       node->run(*node);
     }
+    round_.clear();
   }
   std::map<std::pair<std::uint64_t, std::uint64_t>, TimerNode*> timers_;
   std::uint64_t next_place_ = 0;
-  std::deque<Deferred*> deferred_;
-  std::mutex mutex_;
-  std::deque<Deferred*> posted_;
+  std::vector<Deferred*> deferred_, round_;
+  std::mutex mutex_;                  // guards posted_ and is_stopped_
+  std::vector<Deferred*> posted_;
   bool is_stopped_ = false;
 };
 
