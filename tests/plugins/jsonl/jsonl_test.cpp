@@ -93,10 +93,10 @@ struct Batch {
   const sq_batch* view() {
     abi.series = series.data();
     abi.n_series = series.size();
-    abi.samples = &samples.data()->sample;
+    abi.samples = reinterpret_cast<const sq_sample*>(samples.data());
     abi.n_samples = samples.size();
     abi.sample_stride = sizeof(LongSample);
-    abi.windows = &windows.data()->window;
+    abi.windows = reinterpret_cast<const sq_window*>(windows.data());
     abi.n_windows = windows.size();
     abi.window_stride = sizeof(LongWindow);
     abi.gauges = gauges.data();
