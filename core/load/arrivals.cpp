@@ -8,9 +8,9 @@
 
 namespace squall {
 
-ArrivalSequence::ArrivalSequence(RateShape shape, ArrivalOptions options)
+ArrivalSequence::ArrivalSequence(RateShape shape, const ArrivalOptions& options)
     : kind_(options.kind),
-      curve_(std::move(options.curve)),
+      curve_(options.curve),
       key_(hash_index(options.seed, stream_id("arrivals", options.population), 0)) {
   reshape(std::move(shape));
 }

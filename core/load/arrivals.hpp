@@ -35,7 +35,7 @@ std::uint64_t count_arrivals(const RateShape& shape, const ArrivalOptions& optio
 /// sequence.
 class ArrivalSequence {
  public:
-  ArrivalSequence(RateShape shape, ArrivalOptions options);
+  ArrivalSequence(RateShape shape, const ArrivalOptions& options);
 
   /// The next arrival of the whole sequence; due times never decrease; nothing past the end.
   std::optional<Arrival> next();
