@@ -7,9 +7,22 @@
 
 namespace squall::mqtt {
 
+// The words that the host's own streams use, so that one report does not name one thing twice.
 const char* errno_text(int error_number) {
+  switch (error_number) {
+    case ECONNREFUSED: return "refused";
+    case ETIMEDOUT: return "timed out";
+    case EHOSTUNREACH: return "host unreachable";
+    case ENETUNREACH: return "network unreachable";
+    case EACCES:
+    case EPERM: return "not permitted";
+    case ECONNRESET:
+    case EPIPE:
+    case ECONNABORTED: return "reset";
+    default: break;
+  }
   const char* name = ::strerrorname_np(error_number);  // glibc 2.32: a constant of the library
-  return name ? name : "errno";
+  return name ? name : "unknown error";
 }
 
 Failure connect_failure(int error_number) {
@@ -19,7 +32,8 @@ Failure connect_failure(int error_number) {
     case ENOBUFS:
     case ENOMEM:
     case EADDRNOTAVAIL:
-    case EAGAIN:  // no free local port, on some kernels
+    case EADDRINUSE:  // every port of a fixed source address is taken
+    case EAGAIN:      // no free local port, on some kernels
       return {SQ_K_LOCAL_RESOURCE, 0, errno_text(error_number), true};
     default:
       return {SQ_K_CONNECT, 0, errno_text(error_number), true};
@@ -28,7 +42,6 @@ Failure connect_failure(int error_number) {
 
 Failure closed_failure(int error_number) {
   if (error_number == 0 || error_number == EAGAIN) return {SQ_K_CLOSED, 0, "eof", true};
-  if (error_number == ECONNRESET) return {SQ_K_CLOSED, 0, "reset", true};
   return {SQ_K_CLOSED, 0, errno_text(error_number), true};
 }
 

@@ -14,7 +14,7 @@ struct Failure {
   explicit operator bool() const { return kind != SQ_K_NONE; }
 };
 
-/// "ECONNREFUSED"; a literal.
+/// "refused", "timed out" …, else the name of the error; a literal.
 const char* errno_text(int error_number);
 /// A failed connect(): class connect, or local_resource when this machine is what is short.
 Failure connect_failure(int error_number);

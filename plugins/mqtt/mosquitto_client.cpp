@@ -27,6 +27,8 @@ constexpr int kPacketsPerTurn = 32;
 // The library would hold back what exceeds 20 unacknowledged messages: a session that many users
 // share would measure that queue. Brokers of version 5 still set their own receive maximum.
 constexpr int kInFlightMax = 65535;
+// A call has its own deadline; this ends the attempts of a subscriber that comes back by itself.
+constexpr uint64_t kStageLimitNs = 30'000'000'000;
 
 class MosquittoClient final : public Client, public Housekept {
  public:
@@ -186,7 +188,6 @@ bool MosquittoClient::finish_tcp() {
 bool MosquittoClient::drive_tls() {
   errno = 0;
   const int status = mosquitto_loop_read(client_, 1);  // goes on with the handshake, no more
-  const int error_number = errno;
   auto* const ssl = static_cast<SSL*>(mosquitto_ssl_get(client_));
   if (status != MOSQ_ERR_SUCCESS || !ssl || mosquitto_socket(client_) < 0) {
     const char* const refused = take_verify_failure();
@@ -199,7 +200,6 @@ bool MosquittoClient::drive_tls() {
         ::recv(mosquitto_socket(client_), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (peeked == 0) return end({SQ_K_TLS, 0, "eof", true});
     if (peeked < 0 && errno != EAGAIN) return end({SQ_K_TLS, 0, errno_text(errno), true});
-    (void)error_number;
     watch_for_what_is_wanted();
     return true;
   }
@@ -264,7 +264,11 @@ void MosquittoClient::watch_for_what_is_wanted() {
 }
 
 void MosquittoClient::keep_house() {
-  if (stage_ != Stage::open) return;
+  if (stage_ != Stage::open) {
+    if (shard_.now_ns() - stage_began_ns_ > kStageLimitNs)
+      end({SQ_K_CONNECT, 0, "timed out", true});
+    return;
+  }
   errno = 0;
   if (settle(mosquitto_loop_misc(client_))) watch_for_what_is_wanted();
 }

@@ -2,14 +2,16 @@
 // many clients there are, behind one lock. They note what happened and when, post it to the shard,
 // and touch nothing else. Everything that the shard does not know any more finds its bridge empty.
 //
-// Its limits (1.3.12): a connect takes up to a second, because its receiving thread sleeps that long
+// Its ceiling, measured on two cores with a broker beside it, one QoS 1 message in flight a client:
+// 2,600 messages/s with 200 clients, 1,350 with 1,000, at 40-80 us CPU each; libmosquitto made 6,900
+// at 10. Its other limits (1.3.12): a connect takes up to a second, because its receiving thread sleeps that long
 // before it looks at a new socket; a PUBACK's reason below 128 is not told; a failed connect has no
 // cause. Not here: TCP_NODELAY and a source address (the library offers neither), and with TLS the library
 // dials the name, because it would verify the address instead; the host has resolved and allowed it
 // before, but the library resolves it once more.
 #include <mqtt/async_client.h>
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <squall/plugin.hpp>
@@ -168,7 +170,11 @@ void PahoClient::send_to_shard(Event::What what, const std::function<void(Event&
   event->bridge = bridge_;
   event->what = what;
   event->answer.at_ns = plugin::host.loop->now_ns(bridge_->shard);
-  fill(*event);
+  try {
+    fill(*event);
+  } catch (const std::exception&) {  // an answer that the library cannot read itself
+    event->answer.reason = 0x80;
+  }
   event->post.fn = arrived;
   event->post.ctx = event.get();
   // Refused once the shard stops: then nobody is left to tell.

@@ -5,7 +5,6 @@
 #include <mosquitto.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -15,7 +14,6 @@
 namespace {
 
 long connected = 0, acknowledged = 0;
-
 double now_s() {
   using Clock = std::chrono::steady_clock;
   return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
@@ -47,8 +45,8 @@ void turn(int epoll, int timeout_ms) {
 
 int main(int argc, char** argv) {
   if (argc < 6) return 2;
-  const int port = std::atoi(argv[1]), qos = std::atoi(argv[4]);
-  const long clients = std::atol(argv[2]);
+  const long port = std::atol(argv[1]), clients = std::atol(argv[2]);
+  const int qos = std::atoi(argv[4]);
   const double rate = std::atof(argv[3]), seconds = std::atof(argv[5]);
   const std::string payload(argc > 6 ? std::strtoul(argv[6], nullptr, 10) : 64, 'x');
   mosquitto_lib_init();
@@ -59,7 +57,7 @@ int main(int argc, char** argv) {
     mosquitto_connect_callback_set(client, [](mosquitto*, void*, int) { ++connected; });
     mosquitto_publish_callback_set(client, [](mosquitto*, void*, int) { ++acknowledged; });
     mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
-    if (mosquitto_connect_async(client, "127.0.0.1", port, 600) != MOSQ_ERR_SUCCESS) return 1;
+    if (mosquitto_connect_async(client, "127.0.0.1", static_cast<int>(port), 600) != MOSQ_ERR_SUCCESS) return 1;
     want(epoll, client, EPOLL_CTL_ADD);
     all.push_back(client);
     while (connected + 50 < i) turn(epoll, 10);
@@ -71,8 +69,8 @@ int main(int argc, char** argv) {
   for (long sent = 0; acknowledged < total;) {
     for (; sent < total && now_s() >= begin + static_cast<double>(sent) * gap; ++sent) {
       mosquitto* const client = all[static_cast<size_t>(sent % clients)];
-      mosquitto_publish(client, nullptr, "bench/x", static_cast<int>(payload.size()),
-                        payload.data(), qos, false);
+      const int bytes = static_cast<int>(payload.size());
+      mosquitto_publish(client, nullptr, "bench/x", bytes, payload.data(), qos, false);
       if (mosquitto_want_write(client)) want(epoll, client, EPOLL_CTL_MOD);
     }
     turn(epoll, 1);

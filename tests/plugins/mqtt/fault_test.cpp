@@ -75,7 +75,7 @@ TEST_P(MqttFault, NobodyListensIsAConnectFailure) {
   ASSERT_TRUE(plugin.finish(call));
   EXPECT_EQ(call.outcome, uint32_t{SQ_OUT_FAILED});
   EXPECT_EQ(call.kind, uint32_t{SQ_K_CONNECT});
-  EXPECT_EQ(call.detail_text(), plugin.is_paho() ? "paho does not connect" : "ECONNREFUSED");
+  EXPECT_EQ(call.detail_text(), plugin.is_paho() ? "paho does not connect" : "refused");
 }
 
 TEST_P(MqttFault, ARefusedConnectSaysWhy) {
@@ -224,8 +224,7 @@ TEST_P(MqttFault, LyingBrokersAreProtocolFailuresOrClosed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Clients, MqttFault,
-                         testing::Values(kMosquitto, kMosquitto5, Library{"paho", "3.1.1"},
-                                         Library{"paho", "5"}),
+                         testing::Values(kMosquitto, kMosquitto5, Library{"paho", "5"}),
                          mqtt_test::name_of);
 
 TEST(MqttBroker, RefusesPublishAndSubscribeByReason) {

@@ -108,7 +108,8 @@ TEST_P(MqttSession, ExpectTakesWhatHasArrivedOrWaits) {
   ASSERT_TRUE(finish({&waiting, &one, &two}));
   EXPECT_EQ(waiting.text("topic"), "e/b");
   EXPECT_EQ(waiting.text("payload"), "message two");
-  EXPECT_EQ(waiting.number("latency"), 0);  // of the fake host's clock
+  EXPECT_GE(waiting.number("latency"), 0);  // of the fake host's clock: nearly none
+  EXPECT_LT(waiting.number("latency"), kSecond);
   EXPECT_GT(waiting.bytes_in, 32u);
 
   Call& three = user.start(publish("e/c", "message two again", 1));
