@@ -41,8 +41,9 @@ struct PayloadContext {
 Result<PayloadSpec> make_payload(std::string name, const Value& description,
                                  const PayloadContext& context);
 
-/// Fills `body`; its old content is gone, its memory is reused. False with one line in `error` when
-/// a name has no value, a size is impossible or a file cannot be read.
+/// Fills `body`; its old content is gone, its memory is reused. The body points into the payload's
+/// plan (constants, arena, files): a copy of `payload` outlives the reading of it. False with one
+/// line in `error` when a name has no value, a size is impossible or a file cannot be read.
 bool render_payload(const PayloadSpec& payload, Scope& scope, Body& body, std::string& error);
 
 }  // namespace squall

@@ -431,10 +431,11 @@ TEST_F(PayloadTest, BuildsMultipartForms) {
 }
 
 TEST_F(PayloadTest, BodiesCanBeShortened) {
+  const auto form = make(
+      "{\"multipart\": [{\"name\": \"a\", \"text\": \"${user.index}\"},"
+      " {\"name\": \"b\", \"size\": \"5MB\"}]}");
   std::string error, out;
-  ASSERT_TRUE(render_payload(make("{\"multipart\": [{\"name\": \"a\", \"text\": "
-                                  "\"${user.index}\"}, {\"name\": \"b\", \"size\": \"5MB\"}]}"),
-                             scope, body, error));
+  ASSERT_TRUE(render_payload(form, scope, body, error));
   body.truncate(1'000'000);
   EXPECT_EQ(body.size(), 1'000'000u);
   ASSERT_TRUE(body.append_all(out, error));
