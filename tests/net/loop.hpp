@@ -124,8 +124,8 @@ struct Shard : ::sq_shard {
     return *net_;
   }
   const Target& add(const std::string& url, TargetOptions options = {}, const std::string& name = "") {
-    const std::string error =
-        targets.add(name.empty() ? std::string(1, 't') + std::to_string(targets.size()) : name, url, std::move(options));
+    const std::string number = std::to_string(targets.size());
+    const std::string error = targets.add(name.empty() ? number : name, url, std::move(options));
     if (!error.empty()) throw std::runtime_error(error);
     return targets.at(targets.size() - 1);
   }
