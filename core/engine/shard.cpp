@@ -206,6 +206,10 @@ void Shard::grace_is_over() {
 }
 
 void Shard::population_ended(Population& population) {
+  // A bulk task that is done early must not thin its rate; a stopped run has its own end.
+  if (phase_ == Phase::running) {
+    recorder_.population(population.plan().index).ended_ns = run_time(loop_.turn_ns());
+  }
   uplink_.population_ended(options_.index, population.plan().index);
   check_gone();
 }
@@ -266,6 +270,7 @@ void Shard::finish() {
   uplink_.records(options_.index, recorder_.finish(std::max<std::int64_t>(run_time(now), 0), is_busy, cpu_s_));
   for (const std::string& fault : loop_.faults()) uplink_.event(options_.index, "plugin_fault", fault);
   uplink_.finished(options_.index);
+  loop_.stop();   // or the turn that got here would sleep for ever
 }
 
 // ---- once a second ----------------------------------------------------------------------------------
