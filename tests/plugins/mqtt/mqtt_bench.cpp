@@ -1,5 +1,5 @@
 // The plugin under load: N sessions on one shard, each publishing at a steady rate through the C ABI;
-// prints CPU per 1,000 messages. Same arguments and schedule as tools/bench/mosquitto_loop, against
+// prints CPU per 1,000 messages. Same arguments and schedule as tools/benchmarks/mosquitto_loop, against
 // which the figure is read. Its host is an epoll loop and nothing else, so that the plugin's cost is
 // not hidden behind an engine's.
 //   mqtt_bench PORT CLIENTS RATE_PER_CLIENT QOS SECONDS [BYTES] [mosquitto|paho]

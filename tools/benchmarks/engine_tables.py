@@ -1,0 +1,59 @@
+"""What the engine costs without a socket, and how fast the whole city can be driven from one core."""
+import json
+import os
+import statistics
+
+from . import servers
+from .generator import squall
+from .process import run
+
+_OPERATIONS = 1_000_000
+_LAG_LIMIT_MS = 20
+_TOP = 100
+
+
+def empty(bench):
+    print(f"\nan operation that does nothing, {_OPERATIONS:,} in virtual time, of {bench.rounds} rounds")
+    for mode, text in (("closed", "one user in a loop"), ("open", "arrivals at a rate")):
+        found = [json.loads(run([bench.program("empty_operation"), _OPERATIONS, mode], bench.generator_core).out)
+                 for _ in range(bench.rounds)]
+        values = sorted(one["cpu_ns"] for one in found)
+        print(f"  {text:<22}{statistics.median(values):8.0f} ns CPU each ({values[0]:.0f} … {values[-1]:.0f})")
+        bench.records.append({"title": f"empty {mode}", "rounds": found})
+
+
+def city_mix(bench):
+    """Bisects the compression: the largest k whose run passed, with the lag within what its file asks."""
+    if not servers.find("mosquitto"):
+        return bench.note("mosquitto is not installed: skipped")
+    file = os.path.join(bench.root, "examples", "city-mix.yaml")
+    seconds = max(bench.seconds, 8 if bench.quick else 15)
+    tried = []
+    print(f"\nexamples/city-mix.yaml, {seconds} s for each k; city and mosquitto share the server's core")
+    print(f"  {'k':>4}{'messages/s':>12}{'lag p99 ms':>12}{'busy':>7}{'failed':>9}  verdict")
+
+    def holds(k):
+        with servers.broker(bench) as port, servers.city(bench, "--mqtt-broker", f"127.0.0.1:{port}") as city:
+            done = squall(bench, ["run", file, "--compress", k, "--for", f"{seconds}s"], env={
+                "CITY_HTTP": city.http, "CITY_BROKER": f"mqtt://127.0.0.1:{port}",
+                "CITY_UDP": f"udp://127.0.0.1:{city.ports['udp']}"})
+        generator, messages = done.result["generator"], sum(
+            series["count"] for series in done.result["series"] if series["operation"] != "mqtt.connect")
+        lag = generator["lag_ms"]["p99"]
+        passed = done.result["verdict"] == "passed" and done.failed == 0 and lag <= _LAG_LIMIT_MS
+        tried.append({"k": k, "messages_per_s": messages / done.result["run"]["duration_s"], "lag_p99_ms": lag,
+                      "failed": done.failed, "verdict": done.result["verdict"], "holds": passed})
+        print(f"  {k:>4}{tried[-1]['messages_per_s']:12,.0f}{lag:12.3f}{max(generator['busy'], default=0):7.2f}"
+              f"{done.failed:9,}  {done.result['verdict']}" + ("" if passed else ", does not hold"), flush=True)
+        return passed
+
+    low, high = 0, _TOP + 1  # low holds, high does not
+    k = _TOP
+    while high - low > 1:
+        if holds(k):
+            low = k
+        else:
+            high = k
+        k = (low + high) // 2
+    print(f"  the largest k that holds: {low}")
+    bench.records.append({"title": "city-mix", "k": low, "tried": tried})

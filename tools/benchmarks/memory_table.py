@@ -1,0 +1,67 @@
+"""Resident memory of one more user, idle HTTP connection, idle MQTT client: the difference of two runs that
+differ in nothing but their number, divided by it. Looked at when the server has seen all of them.
+"""
+import os
+import signal
+import tempfile
+
+from . import servers
+from .process import Background
+
+_USERS = """targets: {{ site: "{url}" }}
+tasks: {{ visit: [ {{ http.get: {{ path: / }}, capture: {{ kind: {{ header: content-type }} }} }}, {{ wait: 1h }} ] }}
+populations: {{ crowd: {{ tasks: visit, load: {{ users: {count} }}{sessions} }} }}
+run: {{ for: 1h }}
+"""
+_CLIENTS = """targets: {{ broker: "{url}" }}
+tasks: {{ idle: [ {{ wait: 1h }} ] }}
+populations:
+  devices:
+    tasks: idle
+    load: {{ users: {count}, ramp: 3s }}
+    on_start: [ mqtt.connect: {{ client_id: "bench-${{user.index}}", keep_alive: 0s }} ]
+run: {{ for: 1h }}
+"""
+
+
+def _resident(bench, text, complete):
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "bench.yaml")
+        with open(file, "w") as out:
+            out.write(text)
+        generator = Background([bench.program("squall"), "run", file, "--shards", "1", "--quiet"], bench.generator_core)
+        try:
+            generator.until(complete, "all users at the server", 60)
+            return generator.resident_bytes()
+        finally:
+            generator.stop((signal.SIGINT, signal.SIGINT))
+
+
+def table(bench):
+    print("\nresident memory")
+
+    def visits(count, sessions):
+        with servers.city(bench) as city:  # a new one each time: its counters begin at zero
+            return _resident(bench, _USERS.format(url=city.http, count=count, sessions=sessions),
+                             lambda: city.counters()["http"]["requests"] >= count)
+
+    for what, count, goal, sessions in (("user: one request, one capture, waiting", 100_000, 1024, ", sessions: 50"),
+                                        ("user with an idle HTTP connection", 5_000, 4096, "")):
+        one, many = visits(1, sessions), visits(count, sessions)
+        _show(bench, what, count, goal, one, many)
+    if not servers.find("mosquitto"):
+        return bench.note("mosquitto is not installed: no MQTT row")
+    with servers.broker(bench) as port:
+        def clients(count):
+            return _resident(bench, _CLIENTS.format(url=f"mqtt://127.0.0.1:{port}", count=count),
+                             lambda: servers.connections_to(port) >= count)
+
+        one, many = clients(1), clients(5_000)
+        _show(bench, "user with an idle MQTT client", 5_000, 4096, one, many)
+
+
+def _show(bench, what, count, goal_bytes, one, many):
+    each = (many - one) / (count - 1)
+    print(f"  {what:<42}{each:8,.0f} B each  ({one / 1e6:.1f} MB with 1, {many / 1e6:.1f} MB with {count:,}),"
+          f" goal ≤ {goal_bytes:,} B")
+    bench.records.append({"title": what, "count": count, "bytes_each": each, "goal_bytes": goal_bytes})
