@@ -2,12 +2,15 @@
 
 #include <time.h>
 
+#include <algorithm>
+
 #include "result.hpp"
 
 namespace squall {
 namespace {
 
 constexpr std::size_t kKeptFaults = 20;
+constexpr std::uint64_t kEarlyMaxNs = 60'000;   // never look longer than this for a deadline
 
 // What stands in a stack of posts once the loop takes no more.
 Deferred closed_deferred;
@@ -136,14 +139,34 @@ void Loop::turn() {
   wheel_.advance(turn_ns_);
   drain_ready();
   if (stopping_.load(std::memory_order_relaxed)) return;
-  std::uint64_t timeout = kForever;
-  if (const std::uint64_t next = wheel_.next_ns(); next != TimerWheel::kNever) {
-    const std::uint64_t now = monotonic_ns();
-    timeout = next > now ? next - now : 0;
-  }
-  reactor_->wait(timeout);
+  sleep_until(wheel_.next_ns());
   turn_ns_ = monotonic_ns();
   drain_ready();
+}
+
+// The kernel wakes a sleeper some 20 µs late, so the loop sleeps that much less and looks for the rest of
+// the time: a start is then late by the difference between two wakes, not by a whole one.
+void Loop::sleep_until(std::uint64_t at_ns) {
+  if (at_ns == TimerWheel::kNever) {
+    reactor_->wait(kForever);
+    return;
+  }
+  const std::uint64_t now = monotonic_ns();
+  const std::uint64_t left = at_ns > now ? at_ns - now : 0;
+  if (slack_ns_ > 0) {
+    reactor_->wait(left > 0 ? left + slack_ns_ : 0);
+    return;
+  }
+  const std::uint64_t early = std::min(oversleep_ns_, kEarlyMaxNs);
+  if (left <= early) {
+    reactor_->wait(0);
+    return;
+  }
+  if (reactor_->wait(left - early) > 0) return;
+  const std::uint64_t woken = monotonic_ns();
+  const std::uint64_t wanted = now + (left - early);
+  const std::uint64_t late = std::min(woken > wanted ? woken - wanted : 0, 2 * kEarlyMaxNs);
+  oversleep_ns_ += (late >> 4) - (oversleep_ns_ >> 4);
 }
 
 void Loop::advance_to(std::uint64_t now_ns) {

@@ -62,6 +62,9 @@ class Loop final : public Environment {
   /// No post is accepted from now on; those that wait are dropped. [shard]
   void close();
 
+  /// Timers may fire this late, so that several share one wake; 0: as exactly as the kernel allows.
+  void set_slack(std::uint64_t slack_ns) { slack_ns_ = slack_ns; }
+
   Reactor* reactor() { return reactor_.get(); }  // nullptr in virtual time
   std::vector<std::string>& faults() { return faults_; }
   std::uint64_t fault_count() const { return fault_count_; }
@@ -69,10 +72,13 @@ class Loop final : public Environment {
  private:
   void drain_posts();
   void drain_ready();
+  void sleep_until(std::uint64_t at_ns);
 
   TimerWheel wheel_;
   std::unique_ptr<Reactor> reactor_;
   std::uint64_t turn_ns_;
+  std::uint64_t slack_ns_ = 0;
+  std::uint64_t oversleep_ns_ = 0;   // how late the kernel wakes us, lately
   Deferred* ready_first_ = nullptr;
   Deferred* ready_last_ = nullptr;
 

@@ -57,9 +57,9 @@ User& Population::user_at(std::uint64_t index) {
   return *users_[rank];
 }
 
-void Population::begin() {
+void Population::begin(std::uint64_t begin_ns) {
   if (has_begun() || is_stopped_) return;
-  begin_ns_ = shard_.loop().turn_ns();
+  begin_ns_ = begin_ns;
   on_begin();
   check_end();
 }

@@ -30,8 +30,8 @@ class Population {
 
   /// Spreads on_start and connects of users that exist from the beginning over the time before 0.
   virtual void connect() {}
-  /// Its load begins now; times of the load count from here.
-  void begin();
+  /// Its load begins; its times count from `begin_ns`, the planned moment, not from when the loop got to it.
+  void begin(std::uint64_t begin_ns);
   void start_early(User& user) { start(user); }   // connect_over
   bool has_begun() const { return begin_ns_ != 0; }
   /// No iteration begins any more; users that are free leave, the others leave after theirs.

@@ -149,12 +149,14 @@ void Shard::begin_starting_populations() {
   for (auto& population : populations_) {
     const PopulationSpec& spec = *population->plan().spec;
     if (phase_ != Phase::running || population->has_begun() || spec.after != kNone) continue;
-    if (run_time(loop_.turn_ns()) >= spec.start_ns) population->begin();
+    if (run_time(loop_.turn_ns()) >= spec.start_ns) {
+      population->begin(zero_ns_ + static_cast<std::uint64_t>(spec.start_ns));
+    }
   }
 }
 
 void Shard::begin_population(std::uint32_t population) {
-  if (phase_ == Phase::running) populations_[population]->begin();
+  if (phase_ == Phase::running) populations_[population]->begin(loop_.turn_ns());
 }
 
 void Shard::reach_horizon() { begin_draining(drain_ns_, grace_ns_, &Population::reach_horizon); }

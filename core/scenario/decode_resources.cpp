@@ -295,6 +295,7 @@ void Decoder::decode_run(const Node* node) {
     if (const Node* time = map["warmup"]) run.warmup_ns = duration(*time, "'warmup'");
     if (const Node* time = map["drain"]) run.drain_ns = duration(*time, "'drain'");
     if (const Node* time = map["grace"]) run.grace_ns = duration(*time, "'grace'");
+    if (const Node* time = map["slack"]) run.slack_ns = duration(*time, "'slack'");
     if (const Node* valid = map["valid"]) {
       const MapReader limits(*this, *valid, kValidKeys, "in 'valid'");
       if (!valid->is_map()) error(*valid, fmt::format("'valid' is a map, this is {}", valid->kind_name()));
@@ -310,6 +311,7 @@ void Decoder::decode_run(const Node* node) {
   option(options_.duration, "--for", run.for_ns);
   option(options_.drain, "--drain", run.drain_ns);
   option(options_.grace, "--grace", run.grace_ns);
+  option(options_.slack, "--slack", run.slack_ns);
 }
 
 void Decoder::decode_outputs(const Node* given) {

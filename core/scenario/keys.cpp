@@ -135,6 +135,7 @@ constexpr Key kRun[] = {
     {"warmup", "duration", "before it; its samples count in no threshold"},
     {"drain", "duration", "how long running iterations may go on at the end; 10s when absent"},
     {"grace", "duration", "how long on_stop may take; 5s when absent"},
+    {"slack", "duration", "how late a start may be so that wakes are shared: less CPU, counted as lag; 0 when absent"},
     {"valid", "map", "limits beyond which the numbers are not to be trusted"},
 };
 

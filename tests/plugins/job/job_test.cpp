@@ -396,20 +396,23 @@ TEST_F(Job, WithoutDescriptorsItFailsAndLeavesNothing) {
   ::getrlimit(RLIMIT_NOFILE, &before);
   const int highest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   int failures = 0;
-  for (rlim_t more = 1; more <= 5; ++more) {  // each step of a start runs out once
+  bool has_started = false;
+  for (rlim_t more = 1; more <= 12 && !has_started; ++more) {  // each step of a start runs out once
     const rlimit few{static_cast<rlim_t>(highest) + more, before.rlim_max};
     ::setrlimit(RLIMIT_NOFILE, &few);
     auto bindings = job->bind("run");
     bindings.text("program", "cat").bytes("stdin", "x");
     fake::Call& call = run(start(bindings));
     ::setrlimit(RLIMIT_NOFILE, &before);
-    if (call.outcome == SQ_OUT_OK) continue;
+    has_started = call.outcome == SQ_OUT_OK;
+    if (has_started) continue;
     ++failures;
     EXPECT_EQ(call.kind, uint32_t{SQ_K_LOCAL_RESOURCE});
     EXPECT_EQ(call.code, EMFILE) << call.detail_text();
   }
   ::close(highest);
-  EXPECT_EQ(failures, 4);  // standard input, two ends of a pipe, the pidfd
+  EXPECT_TRUE(has_started);
+  EXPECT_GE(failures, 4);  // standard input, two ends of a pipe, the pidfd; the process may hold more below
   EXPECT_EQ(children(), "");
 }
 
