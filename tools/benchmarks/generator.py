@@ -27,7 +27,8 @@ class Squall:
 def per_operation(used, count):
     if count <= 0:
         raise RunFailed("nothing was answered")
-    return {"rate": count / used.wall_s, "user_us": used.user_s / count * 1e6, "cpu_us": used.cpu_s / count * 1e6}
+    return {"rate": count / used.wall_s, "user_us": used.user_s / count * 1e6, "cpu_us": used.cpu_s / count * 1e6,
+            "sleeps": used.sleeps / count}
 
 
 def squall(bench, arguments, scenario=None, env=None, limit_s=180):

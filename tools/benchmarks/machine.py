@@ -32,8 +32,7 @@ def _version(program, arguments):
 
 def _build_flags(bin_dir):
     cache = _read(os.path.join(os.path.dirname(bin_dir), "CMakeCache.txt"))
-    values = dict(re.findall(r"^(CMAKE_BUILD_TYPE|CMAKE_CXX_FLAGS|CMAKE_CXX_FLAGS_RELEASE|CMAKE_CXX_FLAGS_RELWITHDEBINFO):\w+=(.*)$",
-                             cache, re.M))
+    values = dict(re.findall(r"^(CMAKE_BUILD_TYPE|CMAKE_CXX_FLAGS\w*):\w+=(.*)$", cache, re.M))
     kind = values.get("CMAKE_BUILD_TYPE", "?")
     return f"{kind} {values.get('CMAKE_CXX_FLAGS', '')} {values.get('CMAKE_CXX_FLAGS_' + kind.upper(), '')}".split()
 

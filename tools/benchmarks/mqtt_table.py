@@ -49,7 +49,8 @@ def _steady(once, bench, port):
 def table(bench):
     if not servers.find("mosquitto"):
         return bench.note("mosquitto is not installed: skipped")
-    metrics = [Metric("user_us", "user µs/message"), Metric("cpu_us", "CPU µs/message", goals={"libmosquitto": "≤ 1.4"}),
+    metrics = [Metric("user_us", "user µs/message"),
+               Metric("cpu_us", "CPU µs/message", goals={"libmosquitto": "≤ 1.4"}),
                Metric("connect_us", "CPU µs/client, connect + 1 message", "{:,.0f}")]
     with servers.broker(bench) as port:
         tools = {OURS: lambda: _steady(_ours, bench, port), "libmosquitto": lambda: _steady(_loop, bench, port)}

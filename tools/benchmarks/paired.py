@@ -91,7 +91,8 @@ def _show(bench, title, names, metrics, values):
         for peer in peers:
             found = ratio(ours, values[metric.key][peer])
             goal = metric.goals.get(peer)
-            print(f"  {metric.text}: squall / {peer} = {found or 'none'}, A/A {itself or 'none'}" + (f", goal {goal}" if goal else ""))
+            print(f"  {metric.text}: squall / {peer} = {found or 'none'}, A/A {itself or 'none'}"
+                  + (f", goal {goal}" if goal else ""))
             record["ratios"].append({"metric": metric.key, "peer": peer, "goal": goal,
                                      "ratio": found and vars(found), "a_a": itself and vars(itself)})
     bench.records.append(record)

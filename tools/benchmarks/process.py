@@ -20,6 +20,7 @@ class Used:
     user_s: float
     system_s: float
     wall_s: float
+    sleeps: int  # times it gave its core away because it had nothing to do
     code: int
     out: str
     err: str
@@ -53,7 +54,7 @@ def run(argv, core=None, env=None, limit_s=180, codes=(0,)):
         child.returncode = os.waitstatus_to_exitcode(status)  # Popen must not wait for it again
         out.seek(0)
         err.seek(0)
-        used = Used(usage.ru_utime, usage.ru_stime, wall_s, child.returncode,
+        used = Used(usage.ru_utime, usage.ru_stime, wall_s, usage.ru_nvcsw, child.returncode,
                     out.read().decode(errors="replace"), err.read().decode(errors="replace"))
     if codes is not None and used.code not in codes:
         last = (used.err.strip() or used.out.strip() or "no output").splitlines()[-1]
