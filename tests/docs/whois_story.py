@@ -34,7 +34,7 @@ def run(*command, **more):
 
 plugins = os.environ.get("SQUALL_WHOIS_PLUGINS")
 if not plugins:
-    run("cmake", "-S", f"{source}/examples/plugins/whois", "-B", build, "-DCMAKE_BUILD_TYPE=Debug")
+    run("cmake", "-G", "Ninja", "-S", f"{source}/examples/plugins/whois", "-B", build, "-DCMAKE_BUILD_TYPE=Debug")
     run("cmake", "--build", build)
     plugins = f"{build}/plugins"
 
