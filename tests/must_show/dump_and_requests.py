@@ -9,6 +9,7 @@ from harness import FOLDER, FULL, City, expect, expect_equal, expect_near, expec
 
 GIB = 1 << 30
 TOTAL = (32 if FULL else 1) * GIB
+ODD = 4 * 40_009  # beside the GiB, so that no two streams of the arena are alike
 PACED_S = 30 if FULL else 10
 
 # The checksum of each stream is told to a second city, whose journal then knows it.
@@ -38,7 +39,7 @@ def told_checksums(desk):
     return sorted(told)
 
 
-def pour_beside_requests(what, source, users, iterations, seconds):
+def pour_beside_requests(what, source, total, users, iterations, seconds):
     city, desk = City("--dump-checksum"), City(journal=True)
     run = squall(SCENARIO % (source, 3000, users, iterations, seconds), city=city,
                  env={"DESK_HTTP": f"http://127.0.0.1:{desk.http}"}, limit_s=400)
@@ -47,19 +48,18 @@ def pour_beside_requests(what, source, users, iterations, seconds):
     dump, page = run.one(name="dump"), run.one(name="page")
     counters = city.counters_when(lambda c: c["dump"]["finished"] == c["dump"]["connections"])
     truth = counters["dump"]
-    expect_equal(dump["sent_bytes"], TOTAL, f"{what}: bytes of all streams")
-    expect_equal(truth["bytes"], TOTAL, f"{what}: bytes the city read")
+    expect_equal(dump["sent_bytes"], total, f"{what}: bytes of all streams")
+    expect_equal(truth["bytes"], total, f"{what}: bytes the city read")
     expect_equal(dump["count"] - dump["failed"], iterations, f"{what}: dumps")
     expect_equal(truth["reset"], 0, f"{what}: reset streams")
     sums = sorted(stream["xxh64"] for stream in truth["streams"])
     expect_equal(told_checksums(desk), sums, f"{what}: checksums")
-    expect_equal(len(set(s["bytes"] for s in truth["streams"])), 1, f"{what}: lengths of streams")
     expect_equal(page["count"], 3000 * seconds, f"{what}: pages")
     expect_equal(counters["http"]["requests"], page["count"], f"{what}: pages the city answered")
     expect_equal(page["failed"], 0, f"{what}: failed pages")
     rss = run.result["generator"]["peak_rss_bytes"]
     expect(rss < 200e6, f"{what}: {rss / 1e6:.0f} MB of memory, 200 MB are allowed")
-    figure(f"{what}: {TOTAL / GIB:.0f} GiB in {len(truth['streams'])} streams, {len(set(sums))} checksums equal, "
+    figure(f"{what}: {total / GIB:.0f} GiB in {len(truth['streams'])} streams, {len(set(sums))} checksums equal, "
            f"each dump {dump['response_ms']['mean'] / 1000:.2f} s on average, RSS {rss / 1e6:.0f} MB")
     figure(f"{what}: {page['count']} pages, p50 {page['response_ms']['p50']:.2f} ms, p99 {page['response_ms']['p99']:.1f} ms, "
            f"lateness p99 {page['lateness_ms']['p99']:.2f} ms, generator lag p99 {run.result['generator']['lag_ms']['p99']:.2f} ms")
@@ -67,7 +67,8 @@ def pour_beside_requests(what, source, users, iterations, seconds):
 
 def random_arena():
     seconds = 60 if FULL else 6
-    pour_beside_requests("random arena", f"bytes: {TOTAL // GIB}GiB, streams: 4, source: random", 1, 1, seconds)
+    pour_beside_requests("random arena", f"bytes: {TOTAL + ODD}B, streams: 4, source: random",
+                         TOTAL + ODD, 1, 1, seconds)
 
 
 def one_file_many_times():
@@ -77,7 +78,7 @@ def one_file_many_times():
         for i in range(TOTAL // times // (1 << 20)):
             file.write(i.to_bytes(8, "little") * (1 << 17))
     seconds = 60 if FULL else 6
-    pour_beside_requests("a file, 32 times", f"source: file, file: {os.path.basename(path)}", 4, times, seconds)
+    pour_beside_requests("a file, 32 times", f"source: file, file: {os.path.basename(path)}", TOTAL, 4, times, seconds)
 
 
 def paced():
@@ -92,6 +93,7 @@ def paced():
     truth = city.counters()["dump"]
     expect_equal(truth["bytes"], total, "paced: bytes the city read")
     expect_equal(run.one(name="dump")["sent_bytes"], total, "paced: bytes sent")
+    expect_equal(run.one(name="page")["count"], 500 * PACED_S, "paced: pages")
     windows = {w["second"]: w["sent_bytes"] for w in run.timeline(name="dump")}
     figure(f"paced: MB in each second {[round(windows.get(s, 0) / 1e6, 2) for s in range(PACED_S + 1)]}")
     for second in range(1, PACED_S - 1):
