@@ -47,7 +47,7 @@ def city_mix_counts():
     published = sum(ours[name]["count"] for name in MQTT)
     messages = subscriber.messages_when(published)
     counters = city.counters_when(lambda c: c["mqtt"]["messages"] >= published)
-    expect_equal(broker.publishes_when(published), published, "$SYS/broker/publish/messages/received")
+    expect_equal(broker.published_when(published), published, "$SYS/broker/publish/messages/received")
     for name in MQTT:
         of_class = [m for m in messages if m[2].split("/")[1] == name]
         truth = counters["mqtt"]["by_class"].get(name, {"count": 0, "bytes": 0})

@@ -170,11 +170,11 @@ def mosquitto_frozen():
     broker = Mosquitto()
     what = "mosquitto under SIGSTOP"
     per_s = capacity(MQTT, broker.url)
-    before = broker.publishes_when(-1, limit_s=3)  # $SYS is a second late
+    before = broker.published_when(-1, limit_s=3)  # $SYS is a second late
     run, stalls = frozen(what, broker.process, MQTT, broker.url)
     series = run.one(name="visit")
     compare(f"{what}, by simulation at {per_s:.0f}/s", series, simulate(dues(), stalls, per_s))
-    expect_equal(broker.publishes_when(before + series["count"]) - before, series["count"], f"{what}: n of $SYS")
+    expect_equal(broker.published_when(before + series["count"]) - before, series["count"], f"{what}: n of $SYS")
 
 
 def city_tcp_frozen():
