@@ -77,6 +77,12 @@ class OpenPopulation final : public Population {
       shard().loop().arm(due_, due_ns(*next_));
       return;
     }
+    // After the last arrival the load still lasts until its planned end: rates are taken over all of it.
+    const std::uint64_t end = begin_ns() + static_cast<std::uint64_t>(plan().arrivals_over_time.duration_ns());
+    if (shard().loop().turn_ns() < end && !all_finished()) {
+      shard().loop().arm(due_, end);
+      return;
+    }
     is_over_ = true;
     while (!free_.empty()) {
       User& user = user_at(free_.top());

@@ -45,7 +45,7 @@ class GapScope final : public Scope {
 
 class Plan::Builder final : public StepBinder {
  public:
-  Builder(Plan& plan, const Registry& registry, std::vector<std::string>& errors)
+  Builder(Plan& plan, const Registry& registry, std::vector<PlanError>& errors)
       : plan_(plan), registry_(registry), errors_(errors) {}
 
   void build() {
@@ -62,7 +62,8 @@ class Plan::Builder final : public StepBinder {
     }
   }
 
-  std::uint32_t bind_operation(const OperationStep& step) override {
+  std::uint32_t bind_operation(const OperationStep& step, Mark mark) override {
+    mark_ = mark;
     BoundOperation bound;
     bound.spec = &step;
     bound.protocol = step.protocol;
@@ -90,6 +91,8 @@ class Plan::Builder final : public StepBinder {
     return series(name, "group", type.empty() ? "group" : type, SeriesKind::group, tags);
   }
 
+  void refuse(Mark mark, std::string text) override { errors_.push_back({mark, std::move(text)}); }
+
   void set_satisfied(const std::vector<Check>* checks) override { satisfied_ = checks; }
 
  private:
@@ -104,7 +107,11 @@ class Plan::Builder final : public StepBinder {
       options.tls = {text(spec.tls.ca), text(spec.tls.cert), text(spec.tls.key), spec.tls.server_name,
                      spec.tls.insecure};
       const std::string mistake = plan_.targets_.add(spec.name, spec.url, std::move(options));
-      if (!mistake.empty()) errors_.push_back(fmt::format("target '{}': {}", spec.name, mistake));
+      if (!mistake.empty()) refuse(spec.mark, fmt::format("target '{}': {}", spec.name, mistake));
+      if (!spec.tls.cert.is_constant() || !spec.tls.key.is_constant() || !spec.tls.ca.is_constant()) {
+        refuse(spec.mark, "a certificate that depends on the user is not supported yet");
+      }
+      if (spec.max_rate_per_s > 0) refuse(spec.mark, "'max_rate' is not supported yet");
     }
   }
 
@@ -112,7 +119,7 @@ class Plan::Builder final : public StepBinder {
     for (const ProtocolSpec& spec : plan_.scenario_.protocols) {
       const Plugin* plugin = registry_.find_protocol(spec.name);
       if (!plugin) {
-        errors_.push_back(fmt::format("no plugin offers protocol '{}'", spec.name));
+        refuse(spec.mark, fmt::format("no plugin offers protocol '{}'", spec.name));
         return;
       }
       std::string text;
@@ -121,13 +128,13 @@ class Plan::Builder final : public StepBinder {
       for (std::size_t i = 0; i < options.size(); ++i) {
         options[i].key = to_str(plan_.statics_.copy(spec.options[i].first));
         if (!writer.write(spec.options[i].second, SQ_T_NULL, options[i].value)) {
-          errors_.push_back(fmt::format("plugins.{}.{}: {}", spec.name, spec.options[i].first, text));
+          refuse(spec.mark, fmt::format("plugins.{}.{}: {}", spec.name, spec.options[i].first, text));
         }
       }
       ProtocolInstance instance{plugin->protocol, nullptr};
       sq_error error{};
       if (plugin->protocol->open(options.data(), options.size(), &instance.instance, &error) != SQ_OK) {
-        errors_.push_back(fmt::format("plugins.{}: {}", spec.name, error_text(error)));
+        refuse(spec.mark, fmt::format("plugins.{}: {}", spec.name, error_text(error)));
         return;
       }
       plan_.protocols_.push_back(instance);
@@ -153,8 +160,8 @@ class Plan::Builder final : public StepBinder {
       sq_binding binding{param.param, -1, {}};
       if (param.is_constant()) {
         if (!writer.write(param, binding.value)) {
-          errors_.push_back(fmt::format("{}: {}: {}", step.operation_name,
-                                        bound.op->params[param.param]->name, text));
+          refuse(param.mark.line ? param.mark : mark_,
+                 fmt::format("{}: {}: {}", step.operation_name, bound.op->params[param.param]->name, text));
           return;
         }
       } else {
@@ -187,7 +194,7 @@ class Plan::Builder final : public StepBinder {
     if (instance.protocol->prepare(instance.instance, step.operation, bindings.data(),
                                    static_cast<std::uint32_t>(bindings.size()), &wants, &bound.prepared,
                                    &error) != SQ_OK) {
-      errors_.push_back(fmt::format("{} (step '{}'): {}", step.operation_name, step.name, error_text(error)));
+      refuse(mark_, fmt::format("{}: {}", step.operation_name, error_text(error)));
     }
   }
 
@@ -218,7 +225,7 @@ class Plan::Builder final : public StepBinder {
     if (budget.iterations) plan.unit = BudgetPlan::Unit::iterations, plan.total = budget.iterations;
     else if (budget.requests) plan.unit = BudgetPlan::Unit::requests, plan.total = budget.requests;
     else if (budget.bytes) {
-      errors_.push_back(fmt::format("{}: stop_after bytes is not supported yet", owner));
+      refuse(task_ ? task_->mark : population_->mark, "'stop_after: bytes' is not supported yet");
       return kNone;
     } else return kNone;
     for (std::uint32_t i = 0; i < plan_.budgets_.size(); ++i) {
@@ -245,12 +252,13 @@ class Plan::Builder final : public StepBinder {
 
   void compile(const Steps& steps, bool is_on_start, Program& program) {
     const std::string error = compile_program(plan_.scenario_, steps, is_on_start, *this, program);
-    if (!error.empty()) errors_.push_back(fmt::format("population '{}': {}", population_->name, error));
+    if (!error.empty()) refuse(population_->mark, fmt::format("population '{}': {}", population_->name, error));
   }
 
   void add_population(std::uint32_t index, std::uint64_t offset) {
     const PopulationSpec& spec = plan_.scenario_.populations[index];
     population_ = &spec;
+    if (spec.bytes_per_s > 0) refuse(spec.mark, "'bytes' of a population is not supported yet");
     PopulationPlan plan;
     plan.spec = &spec;
     plan.index = index;
@@ -258,6 +266,7 @@ class Plan::Builder final : public StepBinder {
     std::vector<double> weights;
     for (const auto& [task, weight] : spec.tasks) {
       task_ = &plan_.scenario_.tasks[task];
+      if (task_->needs != kNone) refuse(task_->mark, "'needs' is not supported yet");
       TaskPlan task_plan;
       task_plan.task = task;
       task_plan.budget = budget(task_->stop_after, fmt::format("task {}", task_->name), task, kNone);
@@ -374,9 +383,10 @@ class Plan::Builder final : public StepBinder {
 
   Plan& plan_;
   const Registry& registry_;
-  std::vector<std::string>& errors_;
+  std::vector<PlanError>& errors_;
   const PopulationSpec* population_ = nullptr;
   const Task* task_ = nullptr;
+  Mark mark_;                        // of the operation that is being bound
   std::string part_;                 // "on_start", "on_stop": what stands in place of a task
   const std::vector<Check>* satisfied_ = nullptr;  // of the until around: reads its pass's last operation
 };
@@ -384,7 +394,7 @@ class Plan::Builder final : public StepBinder {
 Plan::Plan(const Scenario& scenario) : scenario_(scenario), series_(std::make_unique<SeriesTable>()) {}
 
 std::unique_ptr<Plan> Plan::make(const Scenario& scenario, const Registry& registry,
-                                 std::vector<std::string>& errors) {
+                                 std::vector<PlanError>& errors) {
   std::unique_ptr<Plan> plan(new Plan(scenario));
   Builder(*plan, registry, errors).build();
   return plan;

@@ -76,12 +76,17 @@ struct BudgetPlan {
   std::uint32_t task = kNone, population = kNone;   // one of them: what ends when it is used up
 };
 
+/// A mistake that only binding finds: a plugin refuses a parameter, the engine cannot run a feature yet.
+struct PlanError {
+  Mark mark;            // in the scenario file; line 0: the whole file
+  std::string text;
+};
+
 class Plan {
  public:
-  /// Binds everything. Errors (a plugin refuses a parameter, a bad target): one line each.
-  /// `scenario`, `registry` outlive the plan. Thread: main.
+  /// Binds everything. `scenario`, `registry` outlive the plan. Thread: main.
   static std::unique_ptr<Plan> make(const Scenario& scenario, const Registry& registry,
-                                    std::vector<std::string>& errors);
+                                    std::vector<PlanError>& errors);
   ~Plan();
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;

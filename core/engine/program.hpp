@@ -25,8 +25,6 @@ struct Instruction {
     satisfied,   // UntilStep            back to the body, or on: success or time-out
     group,       // GroupStep            pushes a frame
     group_end,   // GroupStep            pops it: one sample
-    acquire,     // AcquireStep
-    release,     // ReleaseStep
     interrupt,   // InterruptStep
     end,
   };
@@ -47,10 +45,12 @@ struct Program {
 class StepBinder {
  public:
   virtual ~StepBinder() = default;
-  virtual std::uint32_t bind_operation(const OperationStep& step) = 0;
+  virtual std::uint32_t bind_operation(const OperationStep& step, Mark mark) = 0;
   /// The series of a group or a named until.
   virtual std::uint32_t bind_series(const std::string& name, const std::string& type,
                                     const std::map<std::string, std::string>& tags) = 0;
+  /// A step that the engine cannot run.
+  virtual void refuse(Mark mark, std::string text) = 0;
   /// Operations bound from here on may be asked for what these checks read; nullptr: no longer.
   virtual void set_satisfied(const std::vector<Check>* checks) = 0;
 };

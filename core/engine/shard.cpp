@@ -462,8 +462,11 @@ void Shard::count_delivery(std::uint64_t session, std::uint32_t handle, std::uin
   if (population >= populations_.size()) return;
   const std::uint32_t series = plan_.delivery_series(static_cast<std::uint32_t>(population), handle);
   if (series == kNone) return;
-  const bool is_duplicate = plan_.series().key(series).name.find("dup") != std::string::npos;
-  recorder_.count_lost(series, run_time(loop_.turn_ns()), is_duplicate ? 0 : count, is_duplicate ? count : 0);
+  // Two counters of a delivery have a place in the statistics; a plugin's other ones have none yet.
+  const std::string& name = plan_.series().key(series).name;
+  const bool is_lost = name == "lost", is_duplicate = name == "duplicate";
+  if (!is_lost && !is_duplicate) return;
+  recorder_.count_lost(series, run_time(loop_.turn_ns()), is_lost ? count : 0, is_duplicate ? count : 0);
 }
 
 // ---- budgets --------------------------------------------------------------------------------------------

@@ -243,9 +243,6 @@ User::Next User::step(const Instruction& code) {
       ++pc_;
       return Next::go_on;
     }
-    case Code::acquire:
-    case Code::release:
-      return fail_step(code, ErrorClass::plugin, "exclusive records are not supported yet");
     case Code::interrupt: leave(End::interrupted, ErrorClass::none); return Next::stop;
     case Code::end: leave(End::completed, ErrorClass::none); return Next::stop;
   }

@@ -126,7 +126,10 @@ void Controller::stop_by_user(std::string why) {
 }
 
 void Controller::stop_all(std::int64_t drain_ns, std::int64_t grace_ns) {
-  if (!is_stopping_) measured_until_ns_ = std::max<std::int64_t>(now_ns_, 1);
+  if (!is_stopping_) {
+    measured_until_ns_ = std::max<std::int64_t>(now_ns_, 1);
+    if (plan_.horizon_ns() != kNeverNs) measured_until_ns_ = std::min(measured_until_ns_, plan_.horizon_ns());
+  }
   is_stopping_ = true;
   for (std::uint32_t shard = 0; shard < options_.shards; ++shard) link_.stop(shard, drain_ns, grace_ns);
 }

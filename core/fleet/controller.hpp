@@ -52,7 +52,9 @@ class Controller final : public Uplink {
   void finished(std::uint32_t shard) override;
   void sample(std::uint32_t, const Sample&) override {}   // goes to the outputs, not here
 
-  /// Once a second, and before result(): the run time now.
+  /// Before every message: the run time now.
+  void set_now(std::int64_t now_ns) { now_ns_ = now_ns; }
+  /// Once a second, and before result().
   void tick(std::int64_t now_ns);
 
   /// Asked to stop by a signal or the user. The second time: at once.

@@ -124,7 +124,10 @@ class LocalRun final : public ShardLink {
 
     template <typename Message>
     void tell(Message message) {
-      asio::post(run->control_, [run = run, message = std::move(message)]() mutable { message(*run->controller_); });
+      asio::post(run->control_, [run = run, message = std::move(message)]() mutable {
+        run->controller_->set_now(run->run_time());
+        message(*run->controller_);
+      });
     }
     void records(std::uint32_t source, std::vector<WindowRecord> records) override {
       tell([source, records = std::move(records)](Controller& c) mutable { c.records(source, std::move(records)); });

@@ -166,7 +166,13 @@ void Decoder::decode_thresholds(const Node* given) {
       complain(*mistake);
       continue;
     }
-    if (const auto mistake = resolve_threshold(std::get<Threshold>(parsed), names)) complain(*mistake);
+    if (const auto mistake = resolve_threshold(std::get<Threshold>(parsed), names)) {
+      if (!options_.only.empty()) {   // its population is there, but left out of this run
+        warn(item.mark, fmt::format("'{}' is not judged: what it names is left out by --only", item.text));
+        continue;
+      }
+      complain(*mistake);
+    }
     scenario_.thresholds.push_back({item.text, item.mark});
   }
 }

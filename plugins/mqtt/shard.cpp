@@ -29,11 +29,14 @@ char* append_hex(char* at, char* end, uint64_t number) {
 
 }  // namespace
 
+Instance::Instance(std::span<const sq_pair> options)
+    : defaults(default_options(options)),
+      connect_series(series_of("mqtt.connect", "mqtt.connect")),
+      resubscribe_series(series_of("mqtt.subscribe", "subscribed again")) {}
+
 Shard::Shard(Instance& instance, sq_shard* handle)
     : instance_(instance),
       handle_(handle),
-      connect_series_(series_of("mqtt.connect", "mqtt.connect")),
-      resubscribe_series_(series_of("mqtt.subscribe", "subscribed again")),
       random_(random_seed()),
       house_timer_(handle, tick, this) {}
 

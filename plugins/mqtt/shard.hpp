@@ -18,8 +18,12 @@ namespace squall::mqtt {
 
 /// One `plugins: {mqtt: …}` of a run. Immutable after open(), but for the flag.
 struct Instance {
-  explicit Instance(std::span<const sq_pair> options) : defaults(default_options(options)) {}
+  explicit Instance(std::span<const sq_pair> options);
   ConnectOptions defaults;
+  // Named when the plugin opens: the host compiles its plan, and the series with it, after that.
+  DeliverySeries delivery_series;
+  sq_series* connect_series = nullptr;
+  sq_series* resubscribe_series = nullptr;
   /// Some step is an mqtt.expect: messages nobody waits for yet are worth keeping.
   std::atomic<bool> has_expect{false};
 };
@@ -47,9 +51,9 @@ class Shard {
   uint64_t now_ns() const { return plugin::host.loop->now_ns(handle_); }
   ExchangePool& exchanges() { return exchanges_; }
   TlsContexts& tls_contexts() { return tls_contexts_; }
-  const DeliverySeries& delivery_series() const { return delivery_series_; }
-  sq_series* connect_series() const { return connect_series_; }
-  sq_series* resubscribe_series() const { return resubscribe_series_; }
+  const DeliverySeries& delivery_series() const { return instance_.delivery_series; }
+  sq_series* connect_series() const { return instance_.connect_series; }
+  sq_series* resubscribe_series() const { return instance_.resubscribe_series; }
   uint64_t random() { return random_(); }
   /// "sq", the process, the number: at most 23 bytes, which every broker must accept.
   std::string make_client_id();
@@ -72,9 +76,6 @@ class Shard {
   sq_shard* handle_;
   ExchangePool exchanges_;
   TlsContexts tls_contexts_;
-  DeliverySeries delivery_series_;
-  sq_series* connect_series_ = nullptr;
-  sq_series* resubscribe_series_ = nullptr;
   std::mt19937_64 random_;
   std::vector<Housekept*> kept_;
   size_t next_kept_ = 0;

@@ -156,6 +156,21 @@ TEST(Users, AFailedLoginStopsItsUserAndStillLogsOut) {
   EXPECT_EQ(script().started[0], 5u * 99u);
 }
 
+TEST(Ends, RatesAreTakenOverThePlannedTime) {
+  // The population ends with its last arrival, a little before the second in which the controller looks.
+  ScenarioBuilder builder;
+  const auto task = builder.task("page", {0});
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.model = Load::Model::open;
+  population.load.rate_per_s = 50;
+  builder.scenario.run.for_ns = 3 * kS;
+  script() = {};
+  script().on_start = takes(1 * kMs);
+  const RunResult result = VirtualRun(builder.scenario).run();
+  EXPECT_NEAR(static_cast<double>(series_named(result, "page").rate_time_ns), 3e9, 0.03e9);
+  EXPECT_NEAR(static_cast<double>(result.snapshot.measured_ns), 3e9, 0.03e9);
+}
+
 TEST(Ends, ASignalDrainsThenCuts) {
   ScenarioBuilder builder;
   const auto task = builder.task("slow", {0});

@@ -204,6 +204,7 @@ RunResult VirtualRun::run() {
       if (!shards_[i]->is_finished()) next = std::min(next, loops_[i]->next_event_ns());
     }
     if (!events_.empty()) next = std::min(next, events_.begin()->first);
+    controller_->set_now(static_cast<std::int64_t>(next) - static_cast<std::int64_t>(kZeroNs));
     for (std::size_t i = 0; i < loops_.size(); ++i) {
       if (!shards_[i]->is_finished() && loops_[i]->next_event_ns() <= next) loops_[i]->advance_to(next);
     }

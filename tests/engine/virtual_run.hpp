@@ -61,7 +61,7 @@ class VirtualRun final : public ShardLink {
   RunResult run();
 
   Controller& controller() { return *controller_; }
-  const std::vector<std::string>& errors() const { return errors_; }
+  const std::vector<PlanError>& errors() const { return errors_; }
 
   void grant(std::uint32_t shard, std::uint32_t budget, const BudgetGrant& grant) override;
   void stop(std::uint32_t shard, std::int64_t drain_ns, std::int64_t grace_ns) override;
@@ -72,7 +72,7 @@ class VirtualRun final : public ShardLink {
 
   Extensions extensions_;
   Registry registry_;
-  std::vector<std::string> errors_;
+  std::vector<PlanError> errors_;
   std::unique_ptr<Plan> plan_;
   SlotTable slots_;
   std::vector<std::atomic<std::uint64_t>> positions_;

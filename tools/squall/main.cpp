@@ -2,11 +2,13 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <thread>
 
 #include "options.hpp"
+#include "payload/suggestion.hpp"
 
 namespace squall {
 namespace {
@@ -80,7 +82,9 @@ int run_program(int argc, char** argv) {
   CLI::App app("squall: load-test anything, mixed, at wire speed, and never lie about it", "squall");
   app.require_subcommand(1);
   app.set_version_flag("--version,-V", std::string("squall ") + SQUALL_VERSION);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return fmt::format("squall: {} (squall --help says more)\n", error.what());
+  });
 
   CLI::App* run = app.add_subcommand("run", "run a scenario");
   run->add_option("FILE", options.file, "the scenario")->required();
@@ -118,14 +122,28 @@ int run_program(int argc, char** argv) {
   std::string kind;
   create->add_option("KIND", kind, "scenario")->required()->check(CLI::IsMember({"scenario"}));
   create->add_option("NAME", options.new_name, "file name, or - for stdout")->required();
-  create->add_option("--template", options.new_template, "http, mqtt, tcp, udp, job or mixed");
+  create->add_option("--template", options.new_template, "http, mqtt, tcp, udp, bulk, job or mixed");
   create->add_flag("--force", options.force, "overwrite the file");
 
   std::string topic;
-  CLI::App* help = app.add_subcommand("help", "squall help exit-codes");
+  CLI::App* help = app.add_subcommand("help", "this text, or: squall help exit-codes");
   help->add_option("TOPIC", topic, "exit-codes");
   CLI::App* version = app.add_subcommand("version", "the program's version");
 
+  // CLI11 says only that a verb is missing; a mistyped one deserves its name and a hint.
+  if (argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> names;
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+      names.push_back(verb->get_name());
+      for (const std::string& alias : verb->get_aliases()) names.push_back(alias);
+    }
+    const std::vector<std::string_view> verbs(names.begin(), names.end());
+    if (std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
+      fmt::print(stderr, "squall: no verb '{}'{}; there are {}\n", argv[1], did_you_mean(argv[1], verbs),
+                 fmt::join(names, ", "));
+      return kBadCommandLine;
+    }
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

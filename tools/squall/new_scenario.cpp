@@ -29,7 +29,7 @@ thresholds: [ p99(page) < 250ms, failed(page) < 1% ]
 constexpr const char* kMqtt = R"(# A thousand devices that each publish every ten seconds.
 targets: { broker: "${env.CITY_BROKER:-mqtt://127.0.0.1:1883}" }
 tasks:
-  report: { mqtt.publish: { topic: "city/device/${user.index}", qos: 1, payload: { text: "{\"n\":${seq()},\"t\":\"${now.iso}\"}" }, name: report } }
+  report: { mqtt.publish: { topic: "city/device/${user.index}", qos: 1, payload: { text: "{\"n\":${seq()},\"t\":\"${now.iso}\"}" } } }
 populations:
   devices: { tasks: report, load: { users: 1000, every: 10s, jitter: 10%, phase: random, connect_over: 10s } }
 run: { for: 30s }
@@ -39,7 +39,7 @@ thresholds: [ p99(report) < 500ms ]
 constexpr const char* kTcp = R"(# Lines that are answered: a request on one connection a user, framed by a newline.
 targets: { echo: "${env.CITY_TCP:-tcp://127.0.0.1:9001}" }
 tasks:
-  ask: { tcp.request: { payload: { text: "hello ${seq()}\n" }, framing: delimiter, name: ask } }
+  ask: { tcp.request: { payload: { text: "hello ${seq()}\n" }, framing: delimiter } }
 populations:
   clients: { tasks: ask, load: { rate: 100/s } }
 run: { for: 30s }
@@ -49,7 +49,7 @@ thresholds: [ p99(ask) < 100ms ]
 constexpr const char* kUdp = R"(# Signal states: small datagrams, twice a second from each of 75 controllers.
 targets: { roads: "${env.CITY_UDP:-udp://127.0.0.1:9002}" }
 tasks:
-  state: { udp.send: { payload: { text: "T2 ${user.index} ${seq()}" }, name: state } }
+  state: { udp.send: { payload: { text: "T2 ${user.index} ${seq()}" } } }
 populations:
   signals: { tasks: state, load: { users: 75, every: 500ms, phase: aligned } }
 run: { for: 30s }
@@ -58,7 +58,7 @@ run: { for: 30s }
 constexpr const char* kBulk = R"(# A gigabyte as fast as the link goes, over four streams.
 targets: { lake: "${env.CITY_DUMP:-tcp://127.0.0.1:9000}" }
 tasks:
-  dump: { tcp.dump: { bytes: 1GiB, streams: 4, source: random, name: dump } }
+  dump: { tcp.dump: { bytes: 1GiB, streams: 4, source: random } }
 populations:
   lake: { tasks: dump, load: { users: 1 }, stop_after: { iterations: 1 } }
 )";
@@ -67,7 +67,7 @@ constexpr const char* kJob = R"(# A program as a step: no shell, its exit code a
 plugins: { job: { programs: { hello: { argv: [ /bin/echo, "hello ${arg.name}" ], args: { name: string } } } } }
 tasks:
   greet:
-    job.run: { program: hello, args: { name: "user ${user.index}" }, name: greet }
+    job.run: { program: hello, args: { name: "user ${user.index}" } }
     expect: { exit: 0, output: { contains: hello } }
 populations:
   clerks: { tasks: greet, load: { rate: 5/s } }
@@ -81,8 +81,8 @@ targets:
   roads:  "${env.CITY_UDP:-udp://127.0.0.1:9002}"
 tasks:
   visit:  { http.get: { path: /page/1, name: page } }
-  report: { mqtt.publish: { topic: "city/device/${user.index}", payload: { text: "${rand.int(0, 100)}" }, name: report } }
-  state:  { udp.send: { payload: { size: 250 }, name: state } }
+  report: { mqtt.publish: { topic: "city/device/${user.index}", payload: { text: "${rand.int(0, 100)}" } } }
+  state:  { udp.send: { payload: { size: 250 } } }
 populations:
   visitors: { tasks: visit,  load: { rate: 50/s, arrivals: poisson } }
   devices:  { tasks: report, load: { users: 200, every: 5s, phase: random, connect_over: 2s } }

@@ -51,7 +51,12 @@ int print_info(const Toolbox& toolbox, const std::string& name) {
     }
     return 0;
   }
-  fmt::print(stderr, "squall: no operation or protocol '{}'; there are:", name);
+  if (const OutputInfo* output = toolbox.catalog.output(name)) {
+    fmt::print("{}: an output (outputs: [ {}: {{ … }} ], or -o {}=FILE)\n", name, name, name);
+    print_params("options", output->options);
+    return 0;
+  }
+  fmt::print(stderr, "squall: no operation, protocol or output '{}'; there are:", name);
   for (const std::string& known : toolbox.catalog.operation_names()) fmt::print(stderr, " {}", known);
   fmt::print(stderr, "\n");
   return kBadCommandLine;

@@ -51,6 +51,13 @@ std::vector<OutputSpec> all_outputs(const Scenario& scenario, const Options& opt
   return outputs;
 }
 
+void print_errors(const std::string& file, const std::vector<PlanError>& errors) {
+  for (const PlanError& error : errors) {
+    if (error.mark.line == 0) fmt::print(stderr, "{}: error: {}\n", file, error.text);
+    else fmt::print(stderr, "{}:{}:{}: error: {}\n", file, error.mark.line, error.mark.column, error.text);
+  }
+}
+
 /// Resolves threshold names against the plan; mistakes are printed as the loader prints its own.
 bool add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOptions& options) {
   ThresholdNames names;
@@ -77,18 +84,20 @@ bool add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOption
 }  // namespace
 
 int run_scenario(const Toolbox& toolbox, const Scenario& scenario, const Options& options) {
-  std::vector<std::string> errors;
+  std::vector<PlanError> errors;
   const auto plan = Plan::make(scenario, toolbox.registry, errors);
   std::unique_ptr<OutputRunner> outputs;
   LocalRunOptions run;
   if (errors.empty() && !add_thresholds(scenario, *plan, run.controller)) return kBadScenario;
   if (errors.empty()) {
     if (const auto specs = all_outputs(scenario, options); !specs.empty()) {
-      outputs = OutputRunner::make(specs, toolbox.registry, errors);
+      std::vector<std::string> output_errors;
+      outputs = OutputRunner::make(specs, toolbox.registry, output_errors);
+      for (std::string& error : output_errors) errors.push_back({{}, std::move(error)});
     }
   }
   if (!errors.empty()) {
-    for (const std::string& error : errors) fmt::print(stderr, "{}: error: {}\n", scenario.file, error);
+    print_errors(scenario.file, errors);
     return kBadScenario;
   }
   run.shards = options.shards;
@@ -159,11 +168,11 @@ int check_command(const Options& options) {
   const std::string text = loaded.diagnostics.print();
   if (!text.empty()) fmt::print(stderr, "{}", text);
   if (!loaded) return kBadScenario;
-  std::vector<std::string> errors;
+  std::vector<PlanError> errors;
   const auto plan = Plan::make(*loaded.scenario, toolbox->registry, errors);
   ControllerOptions controller;
   if (errors.empty() && !add_thresholds(*loaded.scenario, *plan, controller)) return kBadScenario;
-  for (const std::string& error : errors) fmt::print(stderr, "{}: error: {}\n", options.file, error);
+  print_errors(options.file, errors);
   if (!errors.empty()) return kBadScenario;
   fmt::print("{}", describe_plan(*loaded.scenario));
   for (const PopulationPlan& population : plan->populations()) {

@@ -1,0 +1,124 @@
+// What a person and a program read of a run: names made of markup, escape codes and bad UTF-8 stay text,
+// numbers keep their units, tables keep their width.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "report/html_page.hpp"
+#include "report/result_json.hpp"
+#include "report/series_view.hpp"
+#include "report/summary.hpp"
+#include "report/table.hpp"
+
+namespace squall {
+namespace {
+
+constexpr const char* kHostile = "<img src=x onerror=alert(1)>\x1b[31m\"&'\xff";
+
+RunResult one_series(const std::string& name) {
+  RunResult result;
+  result.info.scenario = name;
+  result.info.duration_ns = 10'000'000'000;
+  result.snapshot.measured_ns = 10'000'000'000;
+  SeriesTotals series;
+  series.key.population = "visitors";
+  series.key.name = name;
+  series.key.operation = "http.get";
+  series.counts.ok = 99;
+  series.counts.failed = 1;
+  series.counts.bytes_in = 1'234'567;
+  series.response.add(1'500'000, 99);
+  series.response.add(80'000'000);
+  series.errors.push_back({ErrorClass::status, 503, name, 1});
+  result.snapshot.series.push_back(series);
+  PopulationTotals population;
+  population.name = "visitors";
+  result.snapshot.populations.push_back(population);
+  result.journal.push_back({0, "start", name});
+  return result;
+}
+
+TEST(ResultJson, IsJsonWhateverTheNamesAre) {
+  const auto document = nlohmann::json::parse(result_json(one_series(kHostile)));
+  const auto& series = document.at("series").at(0);
+  EXPECT_EQ(series.at("count"), 100);
+  EXPECT_EQ(series.at("failed"), 1);
+  EXPECT_EQ(series.at("errors").at("status"), 1);
+  EXPECT_EQ(series.at("received_bytes"), 1'234'567);
+  EXPECT_DOUBLE_EQ(series.at("rate_per_s"), 10.0);
+  EXPECT_NEAR(series.at("response_ms").at("p50"), 1.5, 0.0015);
+  EXPECT_DOUBLE_EQ(series.at("response_ms").at("max"), 80.0);
+  EXPECT_EQ(document.at("verdict"), "passed");
+  EXPECT_TRUE(document.at("ledger").at("closed"));
+}
+
+TEST(ResultJson, EachLineOfTheTimelineIsAnObject) {
+  RunResult result = one_series("page");
+  auto window = std::make_shared<MergedWindow>();
+  window->window = 3;
+  SeriesWindow series;
+  series.counts.ok = 5;
+  series.response.add(2'000'000, 5);
+  window->series.push_back(series);
+  PopulationWindow users;
+  users.users_present = 7;
+  window->populations.push_back(users);
+  result.timeline.push_back(window);
+  std::istringstream lines(timeline_jsonl(result));
+  std::string line;
+  ASSERT_TRUE(std::getline(lines, line));
+  EXPECT_EQ(nlohmann::json::parse(line).at("count"), 5);
+  ASSERT_TRUE(std::getline(lines, line));
+  EXPECT_EQ(nlohmann::json::parse(line).at("users").at("visitors").at("present"), 7);
+  EXPECT_FALSE(std::getline(lines, line));
+}
+
+TEST(HtmlPage, NothingOfANameBecomesMarkup) {
+  const std::string page = html_page(one_series(kHostile));
+  EXPECT_EQ(page.find("<img"), std::string::npos);
+  EXPECT_EQ(page.find('\x1b'), std::string::npos);
+  EXPECT_NE(page.find("&lt;img src=x onerror=alert(1)&gt;"), std::string::npos);
+  EXPECT_EQ(page.find("<script"), std::string::npos);
+  EXPECT_EQ(page.find("http://"), std::string::npos) << "the page asks nobody for anything";
+}
+
+TEST(Summary, ControlCharactersDoNotReachTheTerminal) {
+  const std::string text = summary_text(one_series(kHostile));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_NE(text.find("visitors/"), std::string::npos);
+  EXPECT_NE(text.find("status 503"), std::string::npos);
+  EXPECT_NE(text.find("\n100 requests in 10.0 s, 1 failed, 0 B sent, 1.23 MB received\n"), std::string::npos);
+}
+
+TEST(Summary, ColoursOnlyWhenAsked) {
+  EXPECT_EQ(summary_text(one_series("page")).find('\x1b'), std::string::npos);
+  EXPECT_NE(summary_text(one_series("page"), {true, 100}).find('\x1b'), std::string::npos);
+}
+
+TEST(Table, ShortensTheFirstColumnInItsMiddle) {
+  Table table({"name", "count"});
+  table.add({"GET /a/very/long/path/that/does/not/fit/anywhere", "1,234"});
+  std::istringstream lines(table.print(40));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(text_width(line), 40u) << line;
+  EXPECT_EQ(shorten("abcdefghij", 7), "abc…hij");
+  EXPECT_EQ(shorten("äöüäöüäöüä", 7), "äöü…öüä");
+  EXPECT_EQ(shorten("short", 7), "short");
+}
+
+TEST(Units, KeepThreeDigits) {
+  EXPECT_EQ(time_text(340), "0.34 µs");
+  EXPECT_EQ(time_text(12'345), "12.3 µs");
+  EXPECT_EQ(time_text(999'600), "1.00 ms");
+  EXPECT_EQ(time_text(250e6), "250 ms");
+  EXPECT_EQ(time_text(61e9), "61.0 s");
+  EXPECT_EQ(bytes_text(999), "999 B");
+  EXPECT_EQ(bytes_text(1'500), "1.50 kB");
+  EXPECT_EQ(bytes_text(32e9), "32.0 GB");
+  EXPECT_EQ(count_text(0), "0");
+  EXPECT_EQ(count_text(1'000), "1,000");
+  EXPECT_EQ(count_text(1'234'567), "1,234,567");
+}
+
+}  // namespace
+}  // namespace squall

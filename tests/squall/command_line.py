@@ -1,0 +1,135 @@
+"""The program as a script sees it: exit codes, where output goes, what a wrong call says."""
+import http.server
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import threading
+
+SQUALL = os.path.join(os.environ.get("SQUALL_BIN_DIR", "build/release/bin"), "squall")
+failures = []
+
+
+def check(holds, what):
+    if not holds:
+        failures.append(what)
+        print("FAILED:", what)
+
+
+def squall(*words, env=None, timeout=60):
+    return subprocess.run([SQUALL, *words], capture_output=True, text=True, timeout=timeout,
+                          env={**os.environ, **(env or {})})
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        status = 503 if self.path == "/broken" else 200
+        body = b"hello"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+address = f"http://127.0.0.1:{server.server_address[1]}"
+
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+    good = folder / "good.yaml"
+    good.write_text(f"""
+targets: {{ site: "{address}" }}
+tasks: {{ visit: [ http.get: {{ path: /, name: page }} ] }}
+populations: {{ visitors: {{ load: {{ users: 2 }} }} }}
+run: {{ for: 1s }}
+thresholds: [ "count(page) >= 1" ]
+""")
+
+    # Wrong calls.
+    for words in (["run"], ["nonsense"], [], ["run", "x.yaml", "--no-such-flag"]):
+        result = squall(*words)
+        check(result.returncode == 2, f"squall {words} ends {result.returncode}, not 2")
+        check(result.stderr != "", f"squall {words} says nothing on stderr")
+    check(squall("--help").returncode == 0, "--help ends 0")
+    check("112" in squall("help", "exit-codes").stdout, "help exit-codes names 112")
+    check(squall("version").stdout.startswith("squall "), "version")
+
+    # A scenario that is wrong, a file that is not there.
+    bad = folder / "bad.yaml"
+    bad.write_text("targets: { site: 'http://127.0.0.1:1' }\ntasks: { visit: [ http.gett: { path: / } ] }\n"
+                   "populations: { visitors: { load: { usres: 2 } } }\n")
+    for verb in ("run", "check"):
+        result = squall(verb, str(bad))
+        check(result.returncode == 104, f"{verb} bad.yaml ends {result.returncode}, not 104")
+        check("did you mean" in result.stderr and ":2:" in result.stderr and ":3:" in result.stderr,
+              f"{verb} bad.yaml names both places: {result.stderr}")
+        check(result.stdout == "", f"{verb} bad.yaml prints nothing on stdout")
+    check(squall("run", str(folder / "none.yaml")).returncode == 104, "a missing file ends 104")
+
+    # Plugins: a folder that is not there, a file that is none.
+    check(squall("plugins", "--plugin-path", str(folder / "nowhere")).returncode == 113, "a missing plugin folder ends 113")
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "libx.so").write_text("no library")
+    result = squall("run", str(good), "--plugin-path", str(folder / "plugins"))
+    check(result.returncode == 113 and "not an ELF" in result.stderr, f"a text file as a plugin: {result.stderr}")
+    listed = json.loads(squall("plugins", "--json").stdout)
+    check({"http", "mqtt", "tcp", "udp", "job", "jsonl"} <= {plugin["name"] for plugin in listed}, f"plugins --json: {listed}")
+
+    # A good run: results on stdout, progress on stderr, JSON that agrees with itself.
+    result = squall("run", str(good), "--json")
+    check(result.returncode == 0, f"good.yaml ends {result.returncode}: {result.stderr}")
+    document = json.loads(result.stdout)
+    check(document["verdict"] == "passed" and document["ledger"]["closed"], "the JSON says passed, closed")
+    check(document["totals"]["samples"] == document["ledger"]["samples"]["ok"] > 0, "the sums agree")
+    check("\x1b" not in result.stderr, "no escape codes where no terminal is")
+    results = folder / "results"
+    result = squall("run", str(good), "--results", str(results), "-d", "1s", "-q", "--html", str(folder / "page.html"),
+                    "-o", f"jsonl={folder / 'samples.jsonl'}")
+    check(result.returncode == 0 and result.stdout == "", f"-q prints nothing on stdout: {result.stdout}")
+    totals = json.loads((results / "result.json").read_text())["totals"]["samples"]
+    seconds = [json.loads(line) for line in (results / "timeline.jsonl").read_text().splitlines()]
+    check(sum(line.get("count", 0) for line in seconds) == totals, "the timeline adds up to the total")
+    check((folder / "page.html").read_text().startswith("<!doctype html>"), "--html writes a page")
+    lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    check(lines[-1]["type"] == "end" and lines[-1]["samples"] == totals, f"jsonl ends with {lines[-1]}, {totals} samples")
+    check(sum(line["type"] == "sample" for line in lines) == totals, "jsonl has every sample")
+
+    # Failures and thresholds.
+    check(squall("get", address + "/broken", "-d", "1s").returncode == 99, "nothing succeeded ends 99")
+    check(squall("get", "http://127.0.0.1:9/", "-u", "1", "-d", "1s", "-q").returncode == 99, "a refused connection ends 99")
+    result = squall("get", address + "/", "-i", "137", "--json", str(folder / "get.json"))
+    check(result.returncode == 0 and json.loads((folder / "get.json").read_text())["totals"]["samples"] == 137,
+          f"-i 137 makes 137 requests: {result.stderr}")
+    slow = folder / "slow.yaml"
+    slow.write_text(good.read_text().replace("count(page) >= 1", "p99(page) < 1us"))
+    check(squall("run", str(slow), "-q").returncode == 99, "a broken threshold ends 99")
+
+    # A signal: drained, results written, 105.
+    process = subprocess.Popen([SQUALL, "run", str(good), "-d", "60s", "--json", str(folder / "signal.json")],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:       # the first line of progress: the run is on
+        if "users 2" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    process.stderr.read()
+    check(process.wait(30) == 105, f"SIGINT ends {process.returncode}, not 105")
+    check(json.loads((folder / "signal.json").read_text())["verdict"] == "stopped", "results are written after SIGINT")
+
+    # New scenarios are good scenarios.
+    for template in ("http", "mqtt", "tcp", "udp", "bulk", "job", "mixed"):
+        path = folder / f"{template}.yaml"
+        check(squall("new", "scenario", str(path), "--template", template).returncode == 0, f"new scenario {template}")
+        result = squall("check", str(path))
+        check(result.returncode == 0, f"the {template} template is wrong: {result.stderr}")
+    check(squall("new", "scenario", str(folder / "http.yaml")).returncode == 2, "new does not overwrite")
+
+print("failed" if failures else "held")
+raise SystemExit(1 if failures else 0)
