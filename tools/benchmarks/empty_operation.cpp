@@ -112,10 +112,6 @@ Scenario one_task(std::uint64_t iterations, bool open) {
   return scenario;
 }
 
-/// The list that Plan::make fills; what is in it does not matter here, the scenario above has no mistake.
-template <typename List>
-List errors_of(std::unique_ptr<Plan> (*)(const Scenario&, const Registry&, List&));
-
 class OneShard final : public ShardLink {
  public:
   explicit OneShard(const Scenario& scenario) : extensions_({}), registry_(extensions_), slots_(1) {
@@ -124,12 +120,10 @@ class OneShard final : public ShardLink {
     init(extensions_.host(), &error);
     static const Plugin plugin{"empty", &kPlugin, &kProtocol, nullptr};
     registry_.add(plugin);
-    decltype(errors_of(&Plan::make)) refused;
+    std::vector<PlanError> refused;
     plan_ = Plan::make(scenario, registry_, refused);
-    if (!plan_) {
-      errors_.push_back("the plan was refused");
-      return;
-    }
+    for (const PlanError& error : refused) errors_.push_back(error.text);
+    if (!refused.empty()) return;
     controller_ = std::make_unique<Controller>(*plan_, *this, ControllerOptions{});
     loop_ = std::make_unique<Loop>(Loop::Time::virtual_time, kZeroNs - 1);
     shard_ = std::make_unique<Shard>(*plan_, slots_, *loop_, *controller_, positions_, ShardOptions{});
