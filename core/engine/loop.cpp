@@ -140,8 +140,6 @@ void Loop::turn() {
   drain_ready();
   if (stopping_.load(std::memory_order_relaxed)) return;
   sleep_until(wheel_.next_ns());
-  turn_ns_ = monotonic_ns();
-  drain_ready();
 }
 
 // The kernel wakes a sleeper some 20 µs late, so the loop sleeps that much less and looks for the rest of

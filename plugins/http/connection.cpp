@@ -249,12 +249,13 @@ uint64_t Connection::on_data(const char* data, size_t size) {
     if (step.kind != ResponseParser::Step::kComplete)
       abort(step.verdict);
     else
-      answer_complete(false);
+      answer_complete(false, shard_.now_ns());
     return 0;
   }
+  uint64_t now = 0;
   if (!got_first_byte_) {
     got_first_byte_ = true;
-    const uint64_t now = shard_.now_ns();
+    now = shard_.now_ns();
     exchange.enter(SQ_PH_RECEIVE, now);
     exchange.call->first_byte_ns = now;
   }
@@ -281,11 +282,12 @@ uint64_t Connection::on_data(const char* data, size_t size) {
     if (used == size) return used;
   }
   if (used < size) note_garbage(data + used, size - used);
-  answer_complete(used < size);
+  // An answer that came whole ended when it began: small ones cost one reading of the clock.
+  answer_complete(used < size, now ? now : shard_.now_ns());
   return size;
 }
 
-void Connection::answer_complete(bool has_stray_bytes) {
+void Connection::answer_complete(bool has_stray_bytes, uint64_t now_ns) {
   Exchange& exchange = *exchange_;
   exchange.verdict =
       has_stray_bytes ? Verdict::failed(SQ_K_PROTOCOL, "bytes after the answer") : Verdict{};
@@ -293,7 +295,7 @@ void Connection::answer_complete(bool has_stray_bytes) {
                            exchange.writes_pending == 0 && !exchange.prepared->closes_connection;
   if (!is_reusable) return abort(exchange.verdict);
   exchange.has_verdict = true;
-  exchange.mark(shard_.now_ns());
+  exchange.mark(now_ns);
   exchange_ = nullptr;
   state_ = State::kIdle;
   lane_->ended(&exchange);

@@ -56,7 +56,7 @@ class Connection {
   bool write_piece(Exchange::Write& write);
   enum class Piece { kNone, kMemory, kFile, kError };
   Piece next_piece(sq_chunk* out);
-  void answer_complete(bool has_stray_bytes);
+  void answer_complete(bool has_stray_bytes, uint64_t now_ns);
   void note_garbage(const char* data, size_t size);
   void close_stream();
   void detach();
