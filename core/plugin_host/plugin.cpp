@@ -134,6 +134,15 @@ Result<Plugin> load_plugin(const std::filesystem::path& path, const sq_host* hos
         !p.start || !p.cancel || !p.output || !p.release) {
       return refused(path, "its protocol table is incomplete");
     }
+    for (const sq_op* const* op = p.ops; *op; ++op) {
+      for (const sq_param* const* param = (*op)->params; param && *param; ++param) {
+        const std::string_view name = (*param)->name;
+        if (name == "to" || name == "name" || name == "timeout" || name == "tags") {
+          return refused(path, fmt::format("{}.{} declares a parameter '{}', which belongs to every operation",
+                                           p.name, (*op)->name, name));
+        }
+      }
+    }
   }
   if (plugin.output != nullptr) {
     const sq_output& o = *plugin.output;

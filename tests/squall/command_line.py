@@ -62,6 +62,11 @@ thresholds: [ "count(page) >= 1" ]
     check("112" in squall("help", "exit-codes").stdout, "help exit-codes names 112")
     check(squall("version").stdout.startswith("squall "), "version")
 
+    result = squall("chekc", "x.yaml")
+    check(result.returncode == 2 and "did you mean 'check'" in result.stderr, f"a mistyped verb: {result.stderr}")
+    result = squall("version", env={"SQUALL_USRES": "3"})
+    check("SQUALL_USRES" in result.stderr and "SQUALL_USERS" in result.stderr, f"a mistyped variable: {result.stderr}")
+
     # A scenario that is wrong, a file that is not there.
     bad = folder / "bad.yaml"
     bad.write_text("targets: { site: 'http://127.0.0.1:1' }\ntasks: { visit: [ http.gett: { path: / } ] }\n"

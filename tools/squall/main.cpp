@@ -1,11 +1,11 @@
 // The command line: verbs, flags and their SQUALL_… variables. Parses and dispatches, nothing else.
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <thread>
 
 #include "options.hpp"
 #include "payload/suggestion.hpp"
@@ -20,6 +20,25 @@ CLI::Option* with_environment(CLI::Option* option) {
   std::string name = "SQUALL_" + option->get_single_name();
   for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return option->envname(name);
+}
+
+/// A typo in a container's manifest would be silent otherwise.
+void warn_of_unknown_variables(CLI::App& app) {
+  std::vector<std::string> known = {"SQUALL_AGENT_ID", "SQUALL_ON_AGENT_LOSS", "SQUALL_PLUGIN_PATH", "SQUALL_NATS_URL",
+                                    "SQUALL_BIN_DIR", "SQUALL_BUILD_TESTS", "SQUALL_FULL"};
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    for (const CLI::Option* option : verb->get_options()) {
+      if (!option->get_envname().empty()) known.push_back(option->get_envname());
+    }
+  }
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  for (char** variable = environ; *variable; ++variable) {
+    const std::string_view text = *variable;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (!name.starts_with("SQUALL_") || name.starts_with("SQUALL_VAR_") || name.starts_with("SQUALL_SECRET_")) continue;
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    fmt::print(stderr, "squall: warning: nothing reads the variable {}{}\n", name, did_you_mean(name, names));
+  }
 }
 
 struct RawFlags {
@@ -151,6 +170,7 @@ int run_program(int argc, char** argv) {
     return code == 0 ? 0 : kBadCommandLine;
   }
   if (!finish(options, raw)) return kBadCommandLine;
+  warn_of_unknown_variables(app);
   if (run->parsed()) return run_command(options);
   if (check->parsed()) return check_command(options);
   if (call->parsed()) return call_command(std::move(options));
