@@ -60,7 +60,7 @@ def nginx_log():
                f"{what}: {opened} connections opened, {used} in the log")
         by_end[how] += 1
         total += count
-    figure(f"nginx: {total} requests in 20 runs, ended {by_end}, equal in count, bytes and connections")
+    figure(f"nginx: {total} requests in 20 runs, ended {by_end}, counted and measured to the byte")
 
 
 PUBLISH = """
@@ -168,4 +168,31 @@ def signal_in_a_slow_answer():
     figure(f"signal: {len(city.journal())} requests, all answers waited for, verdict {run.result['verdict']}")
 
 
-show(nginx_log, mqtt_counts, one_logout_per_login, signal_in_a_slow_answer)
+CONNECTIONS = """
+targets: { site: "${env.CITY_HTTP}" }
+tasks: { visit: [ http.get: { path: /page/x, name: visit } ] }
+populations: { visitors: { tasks: visit, load: { users: 1 }, %sstop_after: { requests: 1400 } } }
+run: { for: 60s, valid: { lag: 1s } }
+"""
+
+
+def connections():
+    """Opened, reused and closed by the peer: as many as the server says, when it ends them and when we do."""
+    for what, after, words in (("one for all", 0, ""), ("a new one for each", 0, "connection: new, "),
+                               ("ended after each", 1, ""), ("ended after 7", 7, ""), ("ended after 100", 100, "")):
+        city = City()
+        if after:
+            city.post("/close", after=after, announce=True)
+        run = squall(CONNECTIONS % words, city=city)
+        expect_equal(run.code, 0, f"connections, {what}: exit code ({run.last_line()})")
+        truth = city.counters()["http"]
+        expected = 1400 // after if after else 1400 if words else 1
+        ours = run.result["connections"][0]
+        expect_equal(truth["requests"], 1400, f"connections, {what}: requests")
+        expect_equal(truth["connections"], expected, f"connections, {what}: the city's")
+        expect_equal(ours["opened"], truth["connections"], f"connections, {what}: opened")
+        expect_equal(ours["reused"], 1400 - expected, f"connections, {what}: reused")
+        figure(f"connections, {what}: {ours['opened']} opened, {ours['reused']} reused, {ours['closed_by_peer']} closed by the peer")
+
+
+show(nginx_log, connections, mqtt_counts, one_logout_per_login, signal_in_a_slow_answer)

@@ -90,6 +90,29 @@ def all_in_one_go():
     expect_equal(city.counters()["http"]["requests"], run.one(name="page")["count"], "a good file: requests")
 
 
+CERTIFICATE = """
+targets: { site: { url: "${env.CITY_HTTPS}", tls: { ca: %s } } }
+tasks: { a: [ http.get: { path: /, name: page } ] }
+populations: { p: { tasks: a, load: { users: 1 } } }
+run: { for: 1s, valid: { lag: 1s } }
+"""
+
+
+def certificates():
+    """A certificate is found beside the scenario, and one that is not there is a mistake of the scenario."""
+    city = City()
+    beside = write_file("ca.pem", open(city.ca).read())
+    run = squall(CERTIFICATE % os.path.basename(beside), city=city)
+    expect_passed(run, "a certificate beside the scenario")
+    expect_equal(city.counters()["https"]["requests"], run.one(name="page")["count"] - run.one(name="page")["failed"],
+                 "a certificate beside the scenario: requests")
+    before = city.counters()["https"]["connections"]
+    run = squall(CERTIFICATE % "absent.pem", city=city)
+    expect_equal(run.code, 104, f"no such certificate: exit code ({run.last_line()})")
+    expect_equal(city.counters()["https"]["connections"] - before, 0, "no such certificate: connections")
+    figure(f"certificates: no such file ends {run.code}")
+
+
 # A constructor runs when a library is loaded, before anything of it is asked for.
 CONSTRUCTOR = """
 #include <fcntl.h>
@@ -137,4 +160,4 @@ def bad_plugins():
     expect_equal(city.counters()["http"]["connections"], 0, "connections with a bad plugin")
 
 
-show(all_in_one_go, bad_plugins)
+show(all_in_one_go, certificates, bad_plugins)
