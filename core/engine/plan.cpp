@@ -3,9 +3,13 @@
 #include "engine/host_api.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -103,7 +107,7 @@ class Plan::Builder final : public StepBinder {
       options.sources = spec.source;
       options.congestion = spec.congestion;
       options.max_connections = spec.max_connections;
-      const auto text = [](const Template& path) { return path.is_constant() ? path.constant().to_text() : ""; };
+      const auto text = [&](const Template& path) { return path.is_constant() ? file_beside_scenario(path, spec) : ""; };
       options.tls = {text(spec.tls.ca), text(spec.tls.cert), text(spec.tls.key), spec.tls.server_name,
                      spec.tls.insecure};
       const std::string mistake = plan_.targets_.add(spec.name, spec.url, std::move(options));
@@ -113,6 +117,17 @@ class Plan::Builder final : public StepBinder {
       }
       if (spec.max_rate_per_s > 0) refuse(spec.mark, "'max_rate' is not supported yet");
     }
+  }
+
+  /// Paths are relative to the scenario's file. A file that is not there is found before anything is sent.
+  std::string file_beside_scenario(const Template& given, const TargetSpec& spec) {
+    std::filesystem::path path = given.constant().to_text();
+    if (path.empty()) return {};
+    if (path.is_relative()) path = std::filesystem::path(plan_.scenario_.file).parent_path() / path;
+    if (::access(path.c_str(), R_OK) != 0) {
+      refuse(spec.mark, fmt::format("target '{}': {}: {}", spec.name, path.string(), std::strerror(errno)));
+    }
+    return path.string();
   }
 
   void open_protocols() {

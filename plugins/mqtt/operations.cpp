@@ -8,6 +8,7 @@ namespace {
 using plugin::operation;
 using plugin::param;
 
+constexpr const char* kQosLevels[] = {"0", "1", "2", nullptr};
 constexpr const char* kVersions[] = {"3.1.1", "5", nullptr};
 constexpr const char* kClients[] = {"mosquitto", "paho", nullptr};
 
@@ -41,7 +42,7 @@ constexpr sq_param kTopic =
     param(SQ_T_STR, "topic", "topic name, without wildcards", {.flags = SQ_P_REQUIRED});
 constexpr sq_param kPayload = param(SQ_T_SOURCE, "payload", "the message; empty when not given");
 constexpr sq_param kQos =
-    param(SQ_T_I64, "qos", "quality of service: 0, 1 or 2", {.default_json = "0"});
+    param(SQ_T_I64, "qos", "quality of service", {.default_json = "0", .choices = kQosLevels});
 constexpr sq_param kRetain =
     param(SQ_T_BOOL, "retain", "the broker keeps the message", {.default_json = "false"});
 constexpr sq_param kProperties = param(
