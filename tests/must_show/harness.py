@@ -267,7 +267,7 @@ class Mosquitto:
 
     def system(self, topic):
         """One number of $SYS, as it is published next."""
-        words = [program("mosquitto_sub"), "-p", str(self.port), "-t", f"$SYS/{topic}", "-C", "1", "-W", "10"]
+        words = [program("mosquitto_sub"), "-h", "127.0.0.1", "-p", str(self.port), "-t", f"$SYS/{topic}", "-C", "1", "-W", "10"]
         return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
     def published_when(self, wanted, what="messages", limit_s=15):
@@ -287,7 +287,7 @@ class Subscriber:
     def __init__(self, broker, topic="#", qos=2):
         self.path = file_path("subscriber.txt")
         output = open(self.path, "w")
-        words = [program("mosquitto_sub"), "-p", str(broker.port), "-t", topic, "-q", str(qos), "-d",
+        words = [program("mosquitto_sub"), "-h", "127.0.0.1", "-p", str(broker.port), "-t", topic, "-q", str(qos), "-d",
                  "-F", "message %q %l %t"]
         self.process = start([program("stdbuf"), "-oL", *words], stdout=output, stderr=subprocess.STDOUT)
         wait_until(lambda: "Subscribed" in self.text() or "SUBACK" in self.text(), "mosquitto_sub's subscription")

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
@@ -34,6 +35,9 @@ Resolution found(std::initializer_list<const char*> addresses) {
 }
 
 TEST(Resolver, FindsLocalhost) {
+  addrinfo* found = nullptr;   // a chroot without /etc/hosts and DNS knows no name at all
+  if (::getaddrinfo("localhost", nullptr, nullptr, &found) != 0) GTEST_SKIP() << "this machine does not know localhost";
+  ::freeaddrinfo(found);
   Shard shard;
   Control control;
   Resolver resolver(control.context);
