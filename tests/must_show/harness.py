@@ -242,7 +242,7 @@ class City:
             return [json.loads(line) for line in file]
 
     def env(self):
-        names = {"CITY_HTTP": f"http://127.0.0.1:{self.http}", "CITY_HTTPS": f"https://localhost:{self.https}",
+        names = {"CITY_HTTP": f"http://127.0.0.1:{self.http}", "CITY_HTTPS": f"https://127.0.0.1:{self.https}",
                  "CITY_UDP": f"udp://127.0.0.1:{self.udp}", "CITY_DUMP": f"tcp://127.0.0.1:{self.dump}",
                  "CITY_TCP": f"tcp://127.0.0.1:{self.tcp}"}
         if self.broker:

@@ -2,6 +2,7 @@
 #include "payload/distribution.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -275,7 +276,7 @@ TEST(Distribution, QuantilesAreLinearInBetween) {
 }
 
 TEST(Distribution, TraceGivesTheFilesValuesInOrder) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / "squall-trace";
+  const auto folder = std::filesystem::path(::testing::TempDir()) / ("squall-trace-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "gaps.csv") << "name,gap\r\na,1\r\n\"b,\"\"x\",2.5\r\n\r\nc,3\r\n";
   TestNames names;
@@ -299,6 +300,7 @@ TEST(Distribution, TraceGivesTheFilesValuesInOrder) {
                                  UnitKind::none, context);
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().text, "'gaps.csv' has no column 'gpa' (did you mean 'gap'?)");
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Distribution, MarkovHasItsStationaryShare) {

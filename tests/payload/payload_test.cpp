@@ -1,6 +1,7 @@
 #include "payload/payload.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -40,11 +41,12 @@ std::string inflate_all(std::string_view bytes, int window_bits) {
 class PayloadTest : public ::testing::Test {
  protected:
   PayloadTest()
-      : folder((std::filesystem::path(::testing::TempDir()) / "squall-payload").string()) {
+      : folder((std::filesystem::path(::testing::TempDir()) / ("squall-payload-" + std::to_string(::getpid()))).string()) {
     std::filesystem::create_directories(folder);
     scope.user_index = 7;
     scope.record = {"a/b", "s\"1"};
   }
+  ~PayloadTest() override { std::filesystem::remove_all(folder); }   // tests run side by side, each in its own
   PayloadSpec make(std::string_view json, std::string name = "p") {
     auto tree = parse_json(json);
     if (!tree) {
