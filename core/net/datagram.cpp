@@ -99,6 +99,9 @@ std::int32_t DatagramSocket::send(const sq_buf* packets, std::uint32_t count) {
         counts.sent_bytes += headers[i].msg_len;
         counts.wire_sent_bytes += headers[i].msg_len;
       }
+      if (parts_.observer) [[unlikely]] {
+        for (int i = 0; i < sent; ++i) parts_.observer->sent(target_, {&pieces[i], 1});
+      }
       taken += static_cast<unsigned>(sent);
       has_refused = false;
       continue;                      // a short count: the next call says why
@@ -155,6 +158,7 @@ void DatagramSocket::receive() {
       packets[i] = {pieces[i].iov_base, headers[i].msg_len};
       counts.received_bytes += headers[i].msg_len;
       counts.wire_received_bytes += headers[i].msg_len;
+      if (parts_.observer) [[unlikely]] parts_.observer->received(target_, pieces[i].iov_base, headers[i].msg_len);
     }
     events_->on_receive(context_, this, packets, static_cast<std::uint32_t>(count));
     if (is_closed_ || static_cast<unsigned>(count) < kBatch) return;

@@ -79,6 +79,8 @@ std::span<const TargetCounters> ShardNet::counters() const { return parts_->coun
 
 std::size_t ShardNet::open_streams() const { return parts_->open_stream_count; }
 
+void ShardNet::observe(TrafficObserver& observer) { parts_->observer = &observer; }
+
 void ShardNet::close_all() { parts_->close_all(); }
 bool ShardNet::is_idle() const { return parts_->is_idle(); }
 

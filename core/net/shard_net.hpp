@@ -16,6 +16,7 @@
 namespace squall {
 
 class Resolver;
+class TrafficObserver;
 
 /// Bytes are those of the plugin, above TLS; `wire_*` those that the sockets carried.
 struct TargetCounters {
@@ -45,6 +46,9 @@ class ShardNet {
   /// come from the loop; afterwards is_idle() holds once the deferred calls have run.
   void close_all();
   bool is_idle() const;
+
+  /// Before the first connection; outlives it.
+  void observe(TrafficObserver& observer);
 
   Environment& environment() { return environment_; }
   Reactor& reactor() { return reactor_; }

@@ -10,6 +10,7 @@
 #include "net/plugin_watch.hpp"
 #include "net/shard_net.hpp"
 #include "net/stream.hpp"
+#include "net/traffic.hpp"
 #include "net/write_queue.hpp"
 
 namespace squall {
@@ -38,6 +39,7 @@ struct ShardNet::Parts {
   Reactor& reactor;
   const TargetTable& targets;
   Resolver* const resolver;
+  TrafficObserver* observer = nullptr;
   std::vector<TargetCounters> counters;            // by target index
   std::unique_ptr<std::uint8_t[]> receive_buffer;  // filled and shown within one callback
   BufferPool buffers;

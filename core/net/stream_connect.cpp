@@ -174,6 +174,7 @@ void Stream::opened() {
   const std::string_view alpn = tls_ ? tls_->alpn() : std::string_view{};
   const sq_stream_info info{sizeof info, 0, resolve_ns_, connect_ns_, tls_ns_,
                             {alpn.data(), alpn.size()}, {peer_text.data(), peer_text.size()}};
+  if (parts_.observer) [[unlikely]] parts_.observer->connected(*target_, peer_text);
   if (events_->on_open) events_->on_open(context_, this, &info);
   if (state_ == kOpen && !queue_.is_empty()) send_pending();
   if (state_ == kOpen && tls_ && tls_->has_pending()) {   // data came with the last handshake record

@@ -53,6 +53,7 @@ void Stream::receive() {
       case Transfer::kMoved: break;
     }
     counters().received_bytes += got.bytes;
+    if (parts_.observer) [[unlikely]] parts_.observer->received(*target_, space.data(), got.bytes);
     received += got.bytes;
     if (!deliver(got.bytes, has_rest)) return;
     const bool is_more_likely = is_send_broken_ || (tls_ ? tls_->has_pending() || got.bytes >= kFullRecord

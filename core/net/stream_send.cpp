@@ -30,6 +30,7 @@ sq_status Stream::write(std::span<const iovec> buffers, void* tag) noexcept {
   if (is_over()) return SQ_E_CLOSED;
   if (is_shutdown_asked_) return SQ_E_STATE;
   if (is_send_broken_) return SQ_OK;             // on_closed is on its way
+  if (parts_.observer) [[unlikely]] parts_.observer->sent(*target_, buffers);
   const bool was_empty = queue_.is_empty();
   queue_.push(parts_.items.take(buffers, tag));
   if (was_empty) send_pending();
@@ -40,6 +41,7 @@ sq_status Stream::send_file(int fd, std::uint64_t offset, std::uint64_t length, 
   if (is_over()) return SQ_E_CLOSED;
   if (is_shutdown_asked_) return SQ_E_STATE;
   if (is_send_broken_) return SQ_OK;
+  if (parts_.observer) [[unlikely]] parts_.observer->sent_file(*target_, fd, offset, length);
   const bool was_empty = queue_.is_empty();
   WriteItem* const item = parts_.items.take(WriteItem::kFile, tag);
   item->file = fd;
