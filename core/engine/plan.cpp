@@ -193,7 +193,7 @@ class Plan::Builder final : public StepBinder {
       binding.value.u.target = bound.target;
       bindings.push_back(binding);
     }
-    sq_wants wants{sizeof(sq_wants), 0, 0, kKeptBytes};
+    sq_wants wants{sizeof(sq_wants), 0, plan_.scenario_.run.keep_outputs ? ~std::uint64_t{0} : 0, kKeptBytes};
     for (const Check& check : step.expect) {
       if (check.output < 64) wants.outputs |= std::uint64_t{1} << check.output;
     }

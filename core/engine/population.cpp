@@ -114,9 +114,14 @@ void Population::user_gone(User&) {
 
 void Population::check_end() {
   if (has_ended_ || present_ > 0) return;
-  if (!is_stopped_ && !(has_begun() && load_is_over())) return;
+  if (!is_stopped_ && !(has_begun() && (load_is_over() || all_have_stopped()))) return;
   has_ended_ = true;
   shard_.population_ended(*this);
+}
+
+/// Nobody replaces a user that a failure stopped: when it was the last one, nothing more will begin.
+bool Population::all_have_stopped() const {
+  return stopped_ > 0 && plan_.spec->load.stages.empty() && stopped_ >= owned_below(plan_.users);
 }
 
 void Population::fill(PopulationWindow& window) const {

@@ -89,6 +89,7 @@ class Population {
   BudgetLease::Answer take(std::uint32_t budget, BudgetPlan::Unit unit, User* waiter);
   std::uint64_t session_index(const User& user) const;
   void close_sessions(std::size_t first);
+  bool all_have_stopped() const;
 
   Shard& shard_;
   const PopulationPlan& plan_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "engine/host_api.hpp"
+#include "engine/user_observer.hpp"
 
 namespace squall {
 namespace {
@@ -56,6 +57,7 @@ Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplin
   if (loop.reactor()) {
     net_ = std::make_unique<ShardNet>(loop, *loop.reactor(), plan.targets(), options.resolver);
     handle_.net = net_.get();
+    if (options_.traffic) net_->observe(*options_.traffic);
     // Ready while the loop was busy: somewhere between its last sleep and this one; half of it is fair.
     loop.reactor()->set_turn_hook(
         [](void* context, const Turn& turn, std::uint64_t start_ns) noexcept {
@@ -455,6 +457,7 @@ void Shard::record_delivery(std::uint64_t session, std::uint32_t handle, std::ui
   sample.error = outcome == SQ_OUT_TIMEOUT ? ErrorClass::timeout : static_cast<ErrorClass>(kind);
   sample.bytes_in = bytes;
   record(sample);
+  if (observer()) observer()->delivered(plan_.series().key(series), sample);
 }
 
 void Shard::count_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t count) {

@@ -28,6 +28,9 @@
 
 namespace squall {
 
+class TrafficObserver;
+class UserObserver;
+
 /// What a shard tells whoever runs it. On a thread the messages are posted; in tests they are calls.
 class Uplink {
  public:
@@ -47,6 +50,8 @@ struct ShardOptions {
   std::int64_t wall_anchor_ns = 0;   // CLOCK_REALTIME minus the loop's clock, read once per run
   bool wants_samples = false;
   Resolver* resolver = nullptr;
+  UserObserver* observer = nullptr;      // `--once`: the only shard has one
+  TrafficObserver* traffic = nullptr;    // … and with -v this one, too
 };
 
 class Shard final {
@@ -75,6 +80,7 @@ class Shard final {
   Loop& loop() { return loop_; }
   Recorder& recorder() { return recorder_; }
   sq_shard* handle() { return &handle_; }
+  UserObserver* observer() const { return options_.observer; }
   std::uint32_t index() const { return options_.index; }
   std::int64_t run_time(std::uint64_t now_ns) const {
     return static_cast<std::int64_t>(now_ns) - static_cast<std::int64_t>(zero_ns_);

@@ -6,6 +6,7 @@
 
 #include "engine/population.hpp"
 #include "engine/shard.hpp"
+#include "engine/user_observer.hpp"
 #include "payload/random_stream.hpp"
 
 namespace squall {
@@ -159,6 +160,7 @@ void User::run_part(Part part, const Program& program) {
   program_ = &program;
   pc_ = 0;
   if (program.code.empty()) return leave(End::completed, ErrorClass::none);
+  if (UserObserver* observer = population_.shard().observer()) observer->part_begins(*this, part_name());
   run();
 }
 
@@ -279,6 +281,7 @@ User::Next User::begin_wait(const Instruction& code) {
       return fail_step(code, ErrorClass::check, parsed.error().text);
     }
   }
+  if (UserObserver* observer = population_.shard().observer()) wait_ns = observer->wait(wait_ns);
   ++pc_;
   return wait_until(due_ns_ + static_cast<std::uint64_t>(std::max<std::int64_t>(wait_ns, 0)));
 }
@@ -348,6 +351,9 @@ User::Next User::poll_again(const Instruction& code) {
     frames_.pop_back();
     due_ns_ = std::max(due_ns_, done.end_ns);
     if (code.index != kNone) close_group(done, Outcome::timeout, ErrorClass::timeout);
+    if (UserObserver* observer = population_.shard().observer()) {
+      observer->step_failed(*code.step, ErrorClass::timeout, "not satisfied in time");
+    }
     for (Frame& outer : frames_) {
       outer.has_failed = true;
       outer.error = ErrorClass::timeout;
@@ -390,6 +396,7 @@ User::Next User::fail_step(const Instruction& code, ErrorClass error, std::strin
   } else {
     shard.note_step_failure(population_.plan().spec->name, detail);
   }
+  if (UserObserver* observer = shard.observer()) observer->step_failed(*code.step, error, detail);
   for (Frame& frame : frames_) {
     frame.has_failed = true;
     frame.error = error;
@@ -424,6 +431,8 @@ void User::leave(End end, ErrorClass error) {
                   error == ErrorClass::none ? frame.error : error);
     }
   }
+  UserObserver* observer = population_.shard().observer();
+  if (observer && !program_->code.empty()) tell_end(*observer, end);
   const Part part = part_;
   part_ = Part::none;
   part_is_over(part, end);
@@ -442,6 +451,7 @@ void User::close_group(Frame& frame, Outcome outcome, ErrorClass error) {
   sample.outcome = outcome;
   sample.error = outcome == Outcome::ok ? ErrorClass::none : error;
   shard.record(sample);
+  if (UserObserver* observer = shard.observer()) observer->group_ends(shard.plan().series().key(sample.series), sample);
 }
 
 // ---- operations ----------------------------------------------------------------------------------------
@@ -504,6 +514,9 @@ User::Next User::start_call(const Instruction& code) {
   }
   call_ = &call;
   shard.begin(call);
+  if (UserObserver* observer = shard.observer()) {
+    observer->call_begins(call, args, static_cast<std::uint32_t>(count));
+  }
   protocol->start(session, operation.prepared, args, static_cast<std::uint32_t>(count), &call);
   return Next::stop;
 }
@@ -535,33 +548,31 @@ bool User::holds(const Check& check, Call& call, std::uint64_t response_ns, std:
 
 void User::capture(Call& call) {
   for (const Capture& capture : call.operation->spec->captures) {
-    sq_value value;
-    if (!read_output(call, capture.output, capture.key, value)) continue;
-    const bool for_user = capture.keep_user || part_ == Part::on_start;
-    const bool is_text = value.type == SQ_T_STR || value.type == SQ_T_BYTES;
-    switch (capture.from) {
-      case Capture::From::json:
-        if (auto found = capture.json.find(is_text ? to_view(value.u.str) : std::string_view{})) {
-          keep(capture.slot, std::move(*found), for_user);
-        }
-        break;
-      case Capture::From::regex: {
-        std::string_view found;
-        if (is_text && capture.regex->find(to_view(value.u.str), found)) {
-          keep(capture.slot, Value{std::string(found)}, for_user);
-        }
-        break;
-      }
-      case Capture::From::output:
-      case Capture::From::header:
-        if (is_text) keep(capture.slot, Value{std::string(to_view(value.u.str))}, for_user);
-        else if (value.type == SQ_T_F64) keep(capture.slot, Value{value.u.f64}, for_user);
-        else if (value.type == SQ_T_DURATION) keep(capture.slot, Value{Duration{value.u.i64}}, for_user);
-        else if (value.type == SQ_T_BOOL) keep(capture.slot, Value{value.u.u64 != 0}, for_user);
-        else keep(capture.slot, Value{value.u.i64}, for_user);
-        break;
+    if (auto value = read_capture(capture, call)) {
+      keep(capture.slot, std::move(*value), capture.keep_user || part_ == Part::on_start);
     }
   }
+}
+
+std::optional<Value> User::read_capture(const Capture& capture, Call& call) {
+  sq_value value;
+  if (!read_output(call, capture.output, capture.key, value)) return std::nullopt;
+  const bool is_text = value.type == SQ_T_STR || value.type == SQ_T_BYTES;
+  const std::string_view text = is_text ? to_view(value.u.str) : std::string_view{};
+  if (capture.from == Capture::From::json) {
+    auto found = capture.json.find(text);
+    return found ? std::optional<Value>(std::move(*found)) : std::nullopt;
+  }
+  if (capture.from == Capture::From::regex) {
+    std::string_view found;
+    if (!is_text || !capture.regex->find(text, found)) return std::nullopt;
+    return Value{std::string(found)};
+  }
+  if (is_text) return Value{std::string(text)};
+  if (value.type == SQ_T_F64) return Value{value.u.f64};
+  if (value.type == SQ_T_DURATION) return Value{Duration{value.u.i64}};
+  if (value.type == SQ_T_BOOL) return Value{value.u.u64 != 0};
+  return Value{value.u.i64};
 }
 
 void User::judge(Call& call, Outcome& outcome, ErrorClass& error, std::string& detail) {
@@ -633,6 +644,7 @@ void User::on_call_done(Call& call) {
   for (std::size_t phase = 0; phase < kSamplePhases; ++phase) sample.phases_ns[phase] = call.phase_ns[phase];
   sample.detail = detail;
   shard.record(sample);
+  if (UserObserver* observer = shard.observer()) tell_result(*observer, call, outcome, error, detail);
 
   due_ns_ = ready_ns_ = call.end_ns;
   const Instruction& code = program_->code[pc_];

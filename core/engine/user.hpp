@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/call.hpp"
@@ -18,6 +20,7 @@ namespace squall {
 
 class Population;
 class Shard;
+class UserObserver;
 
 /// Thread: its shard's. 100,000 of them live in a process: keep it small.
 class User final : public Scope {
@@ -104,9 +107,14 @@ class User final : public Scope {
   bool holds(const Check& check, Call& call, std::uint64_t response_ns, std::string* why);
   bool read_output(Call& call, std::uint32_t output, const std::string& key, sq_value& out);
   void capture(Call& call);
+  std::optional<Value> read_capture(const Capture& capture, Call& call);
   void keep(std::uint32_t slot, Value value, bool for_user);
   void clear_iteration();
   Value* locals();
+  // To the observer; user_observed.cpp.
+  std::string_view part_name() const;
+  void tell_end(UserObserver& observer, End end) const;
+  void tell_result(UserObserver& observer, Call& call, Outcome outcome, ErrorClass error, std::string_view detail);
 
   Population& population_;
   const Program* program_ = nullptr;

@@ -163,6 +163,8 @@ class LocalRun final : public ShardLink {
     options.wall_anchor_ns = anchor_ns_;
     options.wants_samples = outputs_ && outputs_->wants_samples();
     options.resolver = &resolver_;
+    options.observer = options_.observer;
+    options.traffic = options_.traffic;
     own.shard = std::make_unique<Shard>(plan_, slots_, *own.loop, own, positions_, options);
     own.thread = std::thread([this, &own, index] {
       name_thread(index);

@@ -14,10 +14,15 @@
 
 namespace squall {
 
+class TrafficObserver;
+class UserObserver;
+
 struct LocalRunOptions {
   std::uint32_t shards = 1;
   bool pin_threads = true;                  // one core a shard, where there are enough
   ControllerOptions controller;
+  UserObserver* observer = nullptr;         // with one shard only; called on its thread
+  TrafficObserver* traffic = nullptr;
   /// Called once a second on the control thread with the newest statistics.
   std::function<void(Controller&, std::int64_t run_time_ns)> on_tick;
 };

@@ -95,13 +95,17 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
     return fixed(found ? Value{*found} : Value{});
   }
   if (root == "secret" && dot != name.npos) {
-    if (const auto found = environment("SQUALL_SECRET_" + rest)) return fixed(Value{*found});
+    const auto keep_secret = [&](std::string secret) {
+      if (std::ranges::find(scenario_.secrets, secret) == scenario_.secrets.end()) scenario_.secrets.push_back(secret);
+      return fixed(Value{std::move(secret)});
+    };
+    if (const auto found = environment("SQUALL_SECRET_" + rest)) return keep_secret(*found);
     if (const auto path = environment("SQUALL_SECRET_" + rest + "_FILE")) {
       std::ifstream in(*path, std::ios::binary);
       std::string secret{std::istreambuf_iterator<char>(in), {}};
       if (!in) return Error{fmt::format("the file that SQUALL_SECRET_{}_FILE names cannot be read", rest)};
       while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
-      return fixed(Value{std::move(secret)});
+      return keep_secret(std::move(secret));
     }
     hint = fmt::format("set SQUALL_SECRET_{} or SQUALL_SECRET_{}_FILE", rest, rest);
     return Error{fmt::format("no secret '{}'", rest)};

@@ -193,6 +193,7 @@ struct RunSpec {
   std::int64_t grace_ns = 5'000'000'000;
   std::int64_t slack_ns = 0;                  // starts may be this late, so that wakes are shared
   std::int64_t valid_lag_ns = 0;              // 0: the default rule
+  bool keep_outputs = false;                  // all outputs of operations, not only those that a check reads
 };
 
 struct ProtocolSpec { std::string name; ValueMap options; Mark mark; };  // used ones, with `plugins.NAME`
@@ -211,6 +212,7 @@ struct Scenario {
   std::vector<OutputSpec> outputs;
   RunSpec run;
   std::vector<std::string> warnings;          // "users 50 can never fit 10 records" …
+  std::vector<std::string> secrets;           // values of ${secret.NAME}: who prints something masks them
 };
 
 }  // namespace squall
