@@ -58,10 +58,40 @@ TEST(TokenBucket, SmallWritesGoAtOnceWhileThereIsCredit) {
   EXPECT_EQ(bucket.allowance(1'000'000'000, 200), 200u);
 }
 
-TEST(TokenBucket, APauseEarnsAtMostItsDepth) {
+TEST(TokenBucket, APauseIsNotPouredOut) {
   TokenBucket bucket;
   bucket.set_rate(1'000'000, 1'000'000'000);
   EXPECT_EQ(bucket.allowance(61'000'000'000, 1'000'000), 10'000u);
+}
+
+// Sends what it may every millisecond from `now` on, until `end`.
+std::uint64_t send_all(TokenBucket& bucket, std::uint64_t now, std::uint64_t end) {
+  std::uint64_t sent = 0;
+  for (; now < end; now += 1'000'000) {
+    const std::uint64_t bytes = bucket.allowance(now, 1'000'000'000);
+    bucket.spend(bytes);
+    sent += bytes;
+  }
+  return sent;
+}
+
+TEST(TokenBucket, AHiccupIsMadeUpForAtFiveQuartersOfTheRate) {
+  constexpr std::uint64_t kMs = 1'000'000;
+  TokenBucket bucket;
+  bucket.set_rate(100'000'000, 1000 * kMs);
+  EXPECT_NEAR(send_all(bucket, 1000 * kMs, 1500 * kMs), 50e6, 1e6);
+  // Nothing goes for 60 ms; the 6 MB are back 240 ms later, and not earlier.
+  EXPECT_NEAR(send_all(bucket, 1560 * kMs, 1680 * kMs), 15e6, 1.1e6);
+  EXPECT_NEAR(send_all(bucket, 1680 * kMs, 2000 * kMs), 35e6, 1.1e6);
+  EXPECT_NEAR(send_all(bucket, 2000 * kMs, 3000 * kMs), 100e6, 1e6);
+}
+
+TEST(TokenBucket, OfALongPauseAQuarterOfASecondIsMadeUpFor) {
+  constexpr std::uint64_t kMs = 1'000'000;
+  TokenBucket bucket;
+  bucket.set_rate(100'000'000, 1000 * kMs);
+  send_all(bucket, 1000 * kMs, 1100 * kMs);
+  EXPECT_NEAR(send_all(bucket, 9000 * kMs, 12'000 * kMs), 325e6, 1.1e6);
 }
 
 TEST(TokenBucket, WithoutARateNothingIsHeldBack) {
