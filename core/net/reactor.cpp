@@ -16,7 +16,8 @@
 namespace squall {
 namespace {
 
-constexpr int kEventsPerTurn = 256;
+constexpr int kEventsPerLook = 4096;
+constexpr int kEventsPerTurn = 256;   // about 2 ms of work
 constexpr int kWatchesPerBlock = 64;
 
 std::uint64_t clock_ns() {
@@ -51,7 +52,7 @@ std::uint64_t event_key(int fd, std::uint32_t registration) {
 
 }  // namespace
 
-Reactor::Reactor() : ready_(std::make_unique<epoll_event[]>(kEventsPerTurn)) {
+Reactor::Reactor() : ready_(std::make_unique<epoll_event[]>(kEventsPerLook)) {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "cannot make an epoll");
   wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -83,7 +84,7 @@ int Reactor::poll(std::uint64_t timeout_ns) {
   const timespec timeout = to_timespec(timeout_ns);
   const timespec* limit = timeout_ns == kForever ? nullptr : &timeout;
   if (has_pwait2_) {
-    const int count = epoll_pwait2(epoll_, ready_.get(), kEventsPerTurn, limit, nullptr);
+    const int count = epoll_pwait2(epoll_, ready_.get(), kEventsPerLook, limit, nullptr);
     if (count >= 0) return count;
     if (errno != ENOSYS) return 0;  // EINTR
     has_pwait2_ = false;            // Linux before 5.11: one more call for the same precision
@@ -92,7 +93,7 @@ int Reactor::poll(std::uint64_t timeout_ns) {
     pollfd set{epoll_, POLLIN, 0};
     if (ppoll(&set, 1, limit, nullptr) <= 0) return 0;
   }
-  const int count = epoll_wait(epoll_, ready_.get(), kEventsPerTurn, 0);
+  const int count = epoll_wait(epoll_, ready_.get(), kEventsPerLook, 0);
   return count > 0 ? count : 0;
 }
 
@@ -111,21 +112,29 @@ void Reactor::wake() noexcept {
   [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
 }
 
-unsigned Reactor::wait(std::uint64_t timeout_ns) {
-  ++turn_.number;
+void Reactor::look(std::uint64_t timeout_ns, std::uint64_t now_ns) {
+  ++look_;
   turn_.previous_return_ns = turn_.return_ns;
-  turn_.enter_ns = clock_ns();
-  const int count = sleep(timeout_ns);
+  turn_.enter_ns = now_ns ? now_ns : clock_ns();
+  ready_next_ = 0;
+  ready_end_ = sleep(timeout_ns);
   turn_.return_ns = clock_ns();
-  // Fetching what is there already costs about a microsecond; anything longer was a sleep.
+  // Fetching what is there already costs some 100 ns an event, with cold caches more; anything longer
+  // was a sleep.
   turn_.slept = timeout_ns != 0 &&
-                turn_.return_ns - turn_.enter_ns > 2000u + 100u * static_cast<unsigned>(count);
+                turn_.return_ns - turn_.enter_ns > 2000u + 500u * static_cast<unsigned>(ready_end_);
+}
 
+unsigned Reactor::wait(std::uint64_t timeout_ns, std::uint64_t now_ns) {
+  ++turn_.number;
+  if (ready_next_ == ready_end_) look(timeout_ns, now_ns);
   unsigned handled = 0;
-  for (int i = 0; i < count; ++i) {
-    const std::uint64_t key = ready_[i].data.u64;
+  const int end = std::min(ready_end_, ready_next_ + kEventsPerTurn);
+  while (ready_next_ < end) {
+    const epoll_event event = ready_[ready_next_++];
+    const std::uint64_t key = event.data.u64;
     const int fd = static_cast<int>(static_cast<std::uint32_t>(key));
-    if (fd >= 0) handled += dispatch(fd, static_cast<std::uint32_t>(key >> 32), ready_[i].events);
+    if (fd >= 0) handled += dispatch(fd, static_cast<std::uint32_t>(key >> 32), event.events);
   }
   while (retired_) {  // nobody iterates now: they may be used again
     Watch* const watch = retired_;
@@ -133,7 +142,7 @@ unsigned Reactor::wait(std::uint64_t timeout_ns) {
     watch->next_ = free_;
     free_ = watch;
   }
-  if (rebuild_wanted_) rebuild();
+  if (rebuild_wanted_ && ready_next_ == ready_end_) rebuild();
   return handled;
 }
 
@@ -143,7 +152,7 @@ unsigned Reactor::dispatch(int fd, std::uint32_t registration, std::uint32_t ker
     // Either a callback of this turn dropped the registration after its event was fetched, or the
     // file lives on behind a duplicate although its descriptor was closed: the kernel then reports
     // it for ever and has no name to remove it by.
-    if (slots_[index].changed_turn != turn_.number) rebuild_wanted_ = true;
+    if (slots_[index].changed_look != look_) rebuild_wanted_ = true;
     return 0;
   }
   unsigned handled = 0;
@@ -166,7 +175,7 @@ bool Reactor::register_anew(int fd, std::uint32_t mask) {
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) return false;
   slot.registration = registration;
   slot.mask = mask;
-  slot.changed_turn = turn_.number;
+  slot.changed_look = look_;
   return true;
 }
 
@@ -179,7 +188,7 @@ bool Reactor::apply(int fd) {
   if (mask == 0) {  // with an empty mask the kernel would still report hang-ups, every turn
     epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
     slot.mask = 0;
-    slot.changed_turn = turn_.number;
+    slot.changed_look = look_;
     return true;
   }
   if (slot.mask != 0) {

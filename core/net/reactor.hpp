@@ -5,6 +5,9 @@
 // It knows no timers, posts or sockets: the shard runs those between two calls of wait().
 //
 //   while (!stopped) { run posts; run due timers; run deferred;  reactor.wait(until_next_timer); }
+//
+// The kernel is asked for thousands of events at once, and they are handled some hundred a turn: the
+// shard's timers come between, and how long an event has waited is known without guessing.
 #pragma once
 
 #include <atomic>
@@ -39,11 +42,11 @@ class Watch {
   bool alive_ = false;
 };
 
-/// The times of one wait(): what the loop-turn figure is made of.  Something that became ready
-/// while the loop was busy did so between `previous_return_ns` and `enter_ns`; if the call slept,
-/// it was at `return_ns`.
+/// The times of the last look at the kernel: what the loop-turn figure is made of.  Something that
+/// became ready while the loop was busy did so between `previous_return_ns` and `enter_ns`; if the
+/// call slept, it was at `return_ns`.
 struct Turn {
-  std::uint64_t number = 0;
+  std::uint64_t number = 0;        // of the wait(); several may handle the events of one look
   std::uint64_t previous_return_ns = 0, enter_ns = 0, return_ns = 0;
   bool slept = false;              // nothing was ready when the call began
 };
@@ -59,9 +62,11 @@ class Reactor {
   /// to every sleep) and SIGPIPE blocked (sendfile has no flag for it).
   static void prepare_thread();
 
-  /// Sleeps at most `timeout_ns` (0: only looks), then runs the handlers of what is ready.
+  /// Runs the handlers of what is ready, a few hundred at most, after sleeping for at most
+  /// `timeout_ns` (0: only looks) when nothing is left of the last look.
+  /// `now_ns`: the clock as the caller has just read it; 0: it is read here.
   /// Returns how many handlers ran.
-  unsigned wait(std::uint64_t timeout_ns);
+  unsigned wait(std::uint64_t timeout_ns, std::uint64_t now_ns = 0);
 
   /// Ends the current sleep, or the next one if there is none. One write per sleep however many
   /// call it; none while the loop is awake. [any]
@@ -89,10 +94,11 @@ class Reactor {
     Watch* first = nullptr;
     std::uint32_t registration = 0; // changes when the kernel's registration is made anew
     std::uint32_t mask = 0;         // what the kernel was told; 0: not registered
-    std::uint64_t changed_turn = 0; // when `registration` was given
+    std::uint64_t changed_look = 0; // when `registration` was given
   };
   int sleep(std::uint64_t timeout_ns);
   int poll(std::uint64_t timeout_ns);
+  void look(std::uint64_t timeout_ns, std::uint64_t now_ns);
   unsigned dispatch(int fd, std::uint32_t registration, std::uint32_t kernel_events);
   bool register_anew(int fd, std::uint32_t mask);
   bool apply(int fd);
@@ -116,7 +122,9 @@ class Reactor {
   Watch* retired_ = nullptr;        // not reused before the turn is over
   std::size_t live_watches_ = 0;
   std::uint32_t next_registration_ = 1;
-  std::unique_ptr<epoll_event[]> ready_;
+  std::unique_ptr<epoll_event[]> ready_;   // of the last look: [ready_next_, ready_end_) are left
+  int ready_next_ = 0, ready_end_ = 0;
+  std::uint64_t look_ = 0;
 };
 
 }  // namespace squall
