@@ -36,9 +36,12 @@ struct Call final : ::sq_call {
   void* session = nullptr;
   std::uint64_t reported_out = 0, reported_in = 0;  // by progress()
   std::uint64_t timeout_ns = 0;
+  std::uint64_t limit_ns = 0;    // when it is cut short, as it stands now
 
   CallMemory memory;
   SourcePool sources;
+  // Armed at limit_ns or before: setting and clearing a timer for each call would cost more than the one
+  // time in a call object's life that it fires too early and is armed again.
   struct Deadline : TimerNode { Call* call = nullptr; } deadline;
   struct Ready : Deferred { Call* call = nullptr; } ready;
 };
@@ -60,6 +63,10 @@ class CallPool {
     call.sources.clear();
     call.state = Call::State::free;
     free_.push_back(&call);
+  }
+  template <typename Function>
+  void for_each(Function function) {
+    for (auto& call : calls_) function(*call);
   }
   std::size_t in_flight() const { return calls_.size() - free_.size(); }
 

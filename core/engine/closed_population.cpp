@@ -26,8 +26,14 @@ class ClosedPopulation final : public Population {
   void user_free(User& user) override {
     if (user.is_retiring()) return user.retire();
     if (!has_begun()) return;   // connected early: on_begin finds it
-    Again* again = user_again(user);
-    if (!again->queued) shard().loop().defer(*again);
+    // The next iteration begins from the loop, not from within the end of the last one: a thousand users
+    // whose operations all complete at once must not pile up on the stack.
+    if (user.next_turn.queued) return;
+    user.next_turn.run = [](Deferred& node) noexcept {
+      User& own = *static_cast<User::NextTurn&>(node).user;
+      static_cast<ClosedPopulation&>(own.owner()).next_iteration(own);
+    };
+    shard().loop().defer(user.next_turn);
   }
 
   void close_books() override { counts().planned = counts().started; }
@@ -51,32 +57,13 @@ class ClosedPopulation final : public Population {
 
  private:
   struct Change : TimerNode { ClosedPopulation* population = nullptr; } change_;
-  struct Again : Deferred { User* user = nullptr; ClosedPopulation* population = nullptr; };
-
-  // The next iteration begins from the loop, not from within the end of the last one: a thousand users
-  // whose operations all complete at once must not pile up on the stack.
-  Again* user_again(User& user) {
-    const std::size_t rank = user.index();
-    if (rank >= again_.size()) again_.resize(rank + 1);
-    if (!again_[rank]) {
-      again_[rank] = std::make_unique<Again>();
-      again_[rank]->user = &user;
-      again_[rank]->population = this;
-      again_[rank]->run = [](Deferred& node) noexcept {
-        auto& again = static_cast<Again&>(node);
-        again.population->next_iteration(*again.user);
-      };
-    }
-    return again_[rank].get();
-  }
 
   void next_iteration(User& user) {
     if (user.state() != User::State::free) return;
     if (user.is_retiring() || is_stopped()) return user.retire();
     const std::uint32_t task = choose_task(user);
     if (task == kNone) return;
-    const std::uint64_t now = shard().loop().now_ns();
-    user.begin_iteration(task, now, now, user.iterations_begun());
+    user.begin_iteration(task, User::kAtOnce, User::kAtOnce, user.iterations_begun());
   }
 
   void follow_shape() {
@@ -98,7 +85,6 @@ class ClosedPopulation final : public Population {
   }
 
   std::uint64_t active_ = 0;   // users below it have been started and not retired
-  std::vector<std::unique_ptr<Again>> again_;
 };
 
 }  // namespace

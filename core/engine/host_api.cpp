@@ -41,6 +41,8 @@ void written(sq_done* handle, const sq_delivery* delivery) noexcept { handle->wr
 
 std::uint64_t now_ns(sq_shard* shard) noexcept { return loop_of(shard).now_ns(); }
 
+std::uint64_t recent_ns(sq_shard* shard) noexcept { return loop_of(shard).recent_ns(); }
+
 std::uint32_t index(sq_shard* shard) noexcept { return static_cast<ShardHandle*>(shard)->number; }
 
 sq_status post(sq_shard* shard, sq_post* node) noexcept { return loop_of(shard).post(*node); }
@@ -69,7 +71,7 @@ void timer_free(sq_timer* timer) noexcept {
   delete timer;
 }
 
-const sq_loop_api kLoop = {sizeof(sq_loop_api), 0, done, written, now_ns, index, post,
+const sq_loop_api kLoop = {sizeof(sq_loop_api), 0, done, written, now_ns, recent_ns, index, post,
                            timer_new, timer_set, timer_free};
 
 // ---- squall.source/1 ----

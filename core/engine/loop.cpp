@@ -24,7 +24,7 @@ std::uint64_t monotonic_ns() noexcept {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-Loop::Loop(Time time, std::uint64_t start_ns) : wheel_(start_ns), turn_ns_(start_ns) {
+Loop::Loop(Time time, std::uint64_t start_ns) : wheel_(start_ns), turn_ns_(start_ns), recent_ns_(start_ns) {
   if (time == Time::real) reactor_ = std::make_unique<Reactor>();
 }
 
@@ -133,7 +133,7 @@ void Loop::drain_ready() {
 }
 
 void Loop::turn() {
-  turn_ns_ = monotonic_ns();
+  turn_ns_ = read_ns();
   drain_posts();
   drain_ready();
   wheel_.advance(turn_ns_);
@@ -149,18 +149,18 @@ void Loop::sleep_until(std::uint64_t at_ns) {
     reactor_->wait(kForever);
     return;
   }
-  const std::uint64_t now = monotonic_ns();
+  const std::uint64_t now = read_ns();
   const std::uint64_t left = at_ns > now ? at_ns - now : 0;
   if (slack_ns_ > 0) {
-    reactor_->wait(left > 0 ? left + slack_ns_ : 0);
+    reactor_->wait(left > 0 ? left + slack_ns_ : 0, now);
     return;
   }
   const std::uint64_t early = std::min(oversleep_ns_, kEarlyMaxNs);
   if (left <= early) {
-    reactor_->wait(0);
+    reactor_->wait(0, now);
     return;
   }
-  if (reactor_->wait(left - early) > 0) return;
+  if (reactor_->wait(left - early, now) > 0) return;
   const std::uint64_t woken = monotonic_ns();
   const std::uint64_t wanted = now + (left - early);
   const std::uint64_t late = std::min(woken > wanted ? woken - wanted : 0, 2 * kEarlyMaxNs);
@@ -169,7 +169,7 @@ void Loop::sleep_until(std::uint64_t at_ns) {
 
 void Loop::advance_to(std::uint64_t now_ns) {
   SQUALL_ASSERT(!reactor_ && now_ns >= turn_ns_);
-  turn_ns_ = now_ns;
+  turn_ns_ = recent_ns_ = now_ns;
   do {
     drain_posts();
     drain_ready();

@@ -43,6 +43,11 @@ class Loop final : public Environment {
 
   /// The time of this turn's reading: decisions of one turn cannot disagree about "now".
   std::uint64_t turn_ns() const { return turn_ns_; }
+  /// The last reading of any: an event's, once its handler runs, or a later one by read_ns().
+  std::uint64_t recent_ns() const { return recent_ns_; }
+  void set_recent(std::uint64_t now_ns) { recent_ns_ = now_ns; }
+  /// now_ns(), noted as the recent reading. [shard]
+  std::uint64_t read_ns() noexcept override { return recent_ns_ = now_ns(); }
 
   /// A plugin's post: no lock, no allocation. SQ_E_CLOSED after close(). [any]
   sq_status post(sq_post& node) noexcept;
@@ -77,6 +82,7 @@ class Loop final : public Environment {
   TimerWheel wheel_;
   std::unique_ptr<Reactor> reactor_;
   std::uint64_t turn_ns_;
+  std::uint64_t recent_ns_;
   std::uint64_t slack_ns_ = 0;
   std::uint64_t oversleep_ns_ = 0;   // how late the kernel wakes us, lately
   Deferred* ready_first_ = nullptr;

@@ -63,6 +63,7 @@ Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplin
         [](void* context, const Turn& turn, std::uint64_t start_ns) noexcept {
           const std::uint64_t ready = turn.slept ? turn.return_ns
                                                  : turn.previous_return_ns + (turn.enter_ns - turn.previous_return_ns) / 2;
+          static_cast<Shard*>(context)->loop_.set_recent(start_ns);
           static_cast<Shard*>(context)->recorder_.turn(static_cast<std::int64_t>(start_ns - std::min(start_ns, ready)));
         },
         this);
@@ -95,6 +96,7 @@ Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplin
 Shard::~Shard() {
   for (Step* step : {&connect_, &run_, &horizon_, &tick_, &drain_, &grace_, &close_guard_}) loop_.disarm(*step);
   for (auto& start : starts_) loop_.disarm(*start);
+  calls_.for_each([this](Call& call) { loop_.disarm(call.deadline); });
 }
 
 // ---- phases ----------------------------------------------------------------------------------------
@@ -351,11 +353,17 @@ void Shard::begin(Call& call) {
   call.state = Call::State::started;
   call.is_cancelled = call.is_timed_out = call.is_cut = false;
   call.reported_out = call.reported_in = 0;
-  loop_.arm(call.deadline, call.deadline_ns);
+  limit(call, call.deadline_ns);
+}
+
+void Shard::limit(Call& call, std::uint64_t at_ns) {
+  call.limit_ns = at_ns;
+  if (!call.deadline.armed || call.deadline.at_ns > at_ns) loop_.arm(call.deadline, at_ns);
 }
 
 void Shard::on_deadline(Call& call) {
   if (call.state != Call::State::started) return;
+  if (call.limit_ns > loop_.turn_ns()) return loop_.arm(call.deadline, call.limit_ns);
   if (!call.is_cancelled) {
     call.is_timed_out = true;
     return cancel(call, false);
@@ -374,9 +382,9 @@ void Shard::cancel(Call& call, bool is_cut) {
   call.is_cut = call.is_cut || is_cut;
   if (call.state != Call::State::started || call.is_cancelled) return;
   call.is_cancelled = true;
-  const std::uint64_t limit = call.operation->op->cancel_limit_ns ? call.operation->op->cancel_limit_ns
-                                                                  : kCancelLimitNs;
-  loop_.arm(call.deadline, loop_.now_ns() + limit);
+  const std::uint64_t asked_ns = call.operation->op->cancel_limit_ns;
+  const std::uint64_t cancel_limit_ns = asked_ns ? asked_ns : kCancelLimitNs;
+  limit(call, loop_.now_ns() + cancel_limit_ns);
   plan_.protocols()[call.operation->protocol].protocol->cancel(call.session, &call);
 }
 
@@ -387,8 +395,6 @@ void Shard::on_complete(Call& call) {
     return;
   }
   call.state = Call::State::completed;
-  loop_.disarm(call.deadline);
-  const std::uint64_t now = loop_.now_ns();
   if (call.outcome > SQ_OUT_CANCELLED || call.kind > SQ_K_OFF_LIST) {
     loop_.plugin_fault(fmt::format("{}: unknown outcome {} or kind {}", call.operation->spec->operation_name,
                                    call.outcome, call.kind));
@@ -397,9 +403,10 @@ void Shard::on_complete(Call& call) {
   }
   if (call.is_timed_out) {
     // The latency of a time-out is its limit; with progress it is what passed until then.
-    call.end_ns = call.reported_out + call.reported_in > 0 ? now : call.start_ns + call.timeout_ns;
-  } else if (call.end_ns < call.start_ns || call.end_ns > now) {
-    call.end_ns = now;
+    call.end_ns = call.reported_out + call.reported_in > 0 ? loop_.read_ns() : call.start_ns + call.timeout_ns;
+  } else if (call.end_ns < call.start_ns || call.end_ns > loop_.recent_ns()) {
+    const std::uint64_t now = loop_.read_ns();
+    if (call.end_ns < call.start_ns || call.end_ns > now) call.end_ns = now;
   }
   loop_.defer(call.ready);
 }
@@ -410,7 +417,7 @@ void Shard::on_progress(Call& call, std::uint64_t out, std::uint64_t in) {
   call.reported_in += in;
   recorder_.progress(call.operation->series, run_time(call.due_ns), out, in);
   // What moves is not stuck: the limit is the time without progress.
-  if (!call.is_cancelled) loop_.arm(call.deadline, loop_.turn_ns() + call.timeout_ns);
+  if (!call.is_cancelled) limit(call, loop_.turn_ns() + call.timeout_ns);
 }
 
 void Shard::release(Call& call) {

@@ -120,6 +120,7 @@ class Shard final {
   void on_complete(Call& call);
   void on_progress(Call& call, std::uint64_t out, std::uint64_t in);
   void on_deadline(Call& call);
+  void limit(Call& call, std::uint64_t at_ns);
   void record_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t due_ns, std::uint64_t end_ns,
                        std::uint32_t outcome, std::uint32_t kind, std::uint64_t bytes);
   void count_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t count);

@@ -28,7 +28,7 @@ User::User(Population& population, std::uint64_t index) : population_(population
   this->population = population.plan().index;
   user_index = index;
   open = population.plan().spec->load.model == Load::Model::open;
-  clock.user = this;
+  clock.user = next_turn.user = this;
   wait_.user = this;
   wait_.fire = [](TimerNode& node) noexcept { static_cast<Wait&>(node).user->resume(); };
 }
@@ -58,7 +58,10 @@ void User::begin_iteration(std::uint32_t task, std::uint64_t due_ns, std::uint64
   due_ns_ = due_ns;
   ready_ns_ = ready_ns;
   ++population_.counts().started;
-  run_part(Part::task, population_.plan().tasks[task].program);
+  const Program& program = population_.plan().tasks[task].program;
+  // An operation reads the clock when it starts; any other first step has its time from here.
+  if (program.code.empty() || program.code.front().code != Instruction::Code::call) settle_due();
+  run_part(Part::task, program);
 }
 
 void User::set_retiring() {
@@ -378,6 +381,7 @@ std::uint32_t User::choose_branch(const Instruction& code) {
 
 User::Next User::fail_step(const Instruction& code, ErrorClass error, std::string_view detail) {
   Shard& shard = population_.shard();
+  settle_due();
   if (code.code == Instruction::Code::call) {
     // The operation could not even begin: it is a failed sample of its series, so that nothing is silent.
     ++population_.counts().operations_begun;
@@ -462,7 +466,10 @@ User::Next User::start_call(const Instruction& code) {
   if (part_ == Part::task) {
     switch (population_.take_request_token(*this)) {
       case BudgetLease::Answer::taken: break;
-      case BudgetLease::Answer::waiting: waits_for_token_ = true; return Next::stop;
+      case BudgetLease::Answer::waiting:
+        settle_due();
+        waits_for_token_ = true;
+        return Next::stop;
       case BudgetLease::Answer::over: leave(End::completed, ErrorClass::none); return Next::stop;
     }
   }
@@ -504,7 +511,8 @@ User::Next User::start_call(const Instruction& code) {
   call.operation = &operation;
   call.session = session;
   call.timeout_ns = static_cast<std::uint64_t>(operation.timeout_ns);
-  call.start_ns = shard.loop().now_ns();
+  call.start_ns = shard.loop().read_ns();
+  if (due_ns_ == kAtOnce) due_ns_ = ready_ns_ = call.start_ns;
   call.due_ns = std::min(due_ns_, call.start_ns);
   call.deadline_ns = call.start_ns + call.timeout_ns;
   shard.note_start(call.due_ns, ready_ns_, call.start_ns);
@@ -666,6 +674,10 @@ void User::on_call_done(Call& call) {
   }
   ++pc_;
   run();
+}
+
+void User::settle_due() {
+  if (due_ns_ == kAtOnce) due_ns_ = ready_ns_ = population_.shard().loop().read_ns();
 }
 
 // ---- what it knows ----------------------------------------------------------------------------------------

@@ -32,12 +32,14 @@ class User final : public Scope {
 
   // absent -> starting (connect, on_start) -> free <-> iterating -> stopping (on_stop) -> absent
   enum class State : std::uint8_t { absent, starting, free, iterating, stopping };
+  static constexpr std::uint64_t kAtOnce = 0;
   State state() const { return state_; }
 
   /// Runs connect and on_start, then tells the population that it is free.
   void start();
-  /// One iteration of a task. `due_ns`: when it should have begun; `ready_ns` ≥ due_ns: from when only
-  /// the generator itself is to blame for lateness. Times are the loop's clock.
+  /// One iteration of a task. `due_ns`: when it should have begun, kAtOnce: when its first step begins;
+  /// `ready_ns` ≥ due_ns: from when only the generator itself is to blame for lateness. Times are the
+  /// loop's clock.
   void begin_iteration(std::uint32_t task, std::uint64_t due_ns, std::uint64_t ready_ns, std::uint64_t arrival);
   /// No further iteration; after the running one on_stop, then it is gone.
   void retire();
@@ -68,6 +70,8 @@ class User final : public Scope {
   // The population's: its clock for the next occurrence, its place among the waiting.
   struct Clock : TimerNode { User* user = nullptr; } clock;
   std::uint64_t choice_turn = 0;
+  // … and its next iteration, begun from the loop.
+  struct NextTurn : Deferred { User* user = nullptr; } next_turn;
 
  private:
   enum class Part : std::uint8_t { none, connect, on_start, task, on_stop };
@@ -115,6 +119,7 @@ class User final : public Scope {
   std::string_view part_name() const;
   void tell_end(UserObserver& observer, End end) const;
   void tell_result(UserObserver& observer, Call& call, Outcome outcome, ErrorClass error, std::string_view detail);
+  void settle_due();   // kAtOnce becomes now
 
   Population& population_;
   const Program* program_ = nullptr;

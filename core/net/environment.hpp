@@ -34,6 +34,9 @@ class Environment {
   /// CLOCK_MONOTONIC, read now (not the time of the turn): phases are measured with it. [any]
   virtual std::uint64_t now_ns() const noexcept = 0;
 
+  /// The same, and plugins see it as the recent reading: for events that do not come from the reactor.
+  virtual std::uint64_t read_ns() noexcept { return now_ns(); }
+
   /// Runs node.fire from the loop at `at_ns` or as soon after it as it can.  Re-arms an armed one.
   virtual void arm(TimerNode& node, std::uint64_t at_ns) noexcept = 0;
   /// No call after it.  Nothing happens when it is not armed.

@@ -141,6 +141,7 @@ void Stream::run_deferred() {
     if (!is_closed_by_plugin_ && events_->on_written) events_->on_written(context_, this, tag);
   }
   if (std::exchange(read_again_, false) && state_ == kOpen) {
+    parts_.environment.read_ns();
     const bool has_rest = std::exchange(show_rest_, false) && rest_end_ > rest_begin_;
     if (has_rest && is_reading_) deliver(0, true);
     if (state_ == kOpen && is_reading_ && (is_send_broken_ || (tls_ && tls_->has_pending()))) receive();

@@ -28,10 +28,10 @@ const sq_stream_events Connection::kEvents = {
 // ---- opening
 // -------------------------------------------------------------------------------------
 
-sq_status Connection::open(Exchange& exchange) {
+sq_status Connection::open(Exchange& exchange, uint64_t now_ns) {
   state_ = State::kOpening;
   exchange_ = &exchange;
-  exchange.enter(SQ_PH_CONNECT, shard_.now_ns());
+  exchange.enter(SQ_PH_CONNECT, now_ns);
   const sq_connect_opts options{sizeof options, SQ_S_NODELAY, 0, lane_->session->id, {}};
   const sq_status status =
       host.stream->connect(shard_.handle, lane_->target, &options, &kEvents, this, &stream_);
@@ -58,7 +58,7 @@ void Connection::on_open(const sq_stream_info& info) {
   exchange.phase = SQ_PH_SEND;
   state_ = State::kIdle;
   exchange_ = nullptr;
-  if (!send(exchange)) {
+  if (!send(exchange, now)) {
     exchange_ = &exchange;
     state_ = State::kBusy;
     abort(Verdict::failed(SQ_K_CLOSED, "reset"));
@@ -68,14 +68,13 @@ void Connection::on_open(const sq_stream_info& info) {
 // ---- sending
 // -------------------------------------------------------------------------------------
 
-bool Connection::send(Exchange& exchange) {
-  const uint64_t now = shard_.now_ns();
-  exchange.enter(SQ_PH_SEND, now);
+bool Connection::send(Exchange& exchange, uint64_t now_ns) {
+  exchange.enter(SQ_PH_SEND, now_ns);
   exchange_ = &exchange;
   state_ = State::kBusy;
   got_first_byte_ = false;
   informational_ = 0;
-  const char* problem = exchange.render(lane_->session->jar().get(), now);
+  const char* problem = exchange.render(lane_->session->jar().get(), now_ns);
   if (problem) {
     // Nothing was sent: the connection stays good.
     exchange_ = nullptr;
@@ -85,7 +84,7 @@ bool Connection::send(Exchange& exchange) {
     lane_->ended(&exchange);
     return true;
   }
-  parser_.emplace(exchange, lane_->session->jar(), now, shard_.instance.header_limit);
+  parser_.emplace(exchange, lane_->session->jar(), now_ns, shard_.instance.header_limit);
   Exchange::Write& write = exchange.writes[0];
   if (!write_piece(write)) {
     if (exchange_ == nullptr || exchange.has_verdict) return true;  // its source failed
@@ -249,15 +248,14 @@ uint64_t Connection::on_data(const char* data, size_t size) {
     if (step.kind != ResponseParser::Step::kComplete)
       abort(step.verdict);
     else
-      answer_complete(false, shard_.now_ns());
+      answer_complete(false, shard_.recent_ns());
     return 0;
   }
-  uint64_t now = 0;
+  const uint64_t now = shard_.recent_ns();
   if (!got_first_byte_) {
     got_first_byte_ = true;
-    now = shard_.now_ns();
     exchange.enter(SQ_PH_RECEIVE, now);
-    exchange.call->first_byte_ns = now;
+    exchange.call->first_byte_ns = std::max(now, exchange.call->start_ns);
   }
   size_t used = 0;
   for (;;) {
@@ -278,12 +276,11 @@ uint64_t Connection::on_data(const char* data, size_t size) {
       abort(Verdict::failed(SQ_K_LIMIT, "informational answers"));
       return size;
     }
-    parser_.emplace(exchange, lane_->session->jar(), shard_.now_ns(), shard_.instance.header_limit);
+    parser_.emplace(exchange, lane_->session->jar(), now, shard_.instance.header_limit);
     if (used == size) return used;
   }
   if (used < size) note_garbage(data + used, size - used);
-  // An answer that came whole ended when it began: small ones cost one reading of the clock.
-  answer_complete(used < size, now ? now : shard_.now_ns());
+  answer_complete(used < size, now);
   return size;
 }
 

@@ -30,10 +30,10 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   /// Begins to connect for this exchange.  SQ_OK: on_open or on_closed follows.
-  sq_status open(Exchange& exchange);
+  sq_status open(Exchange& exchange, uint64_t now_ns);
   /// Writes the request of an exchange on an idle connection.  False: the stream turned out to be
   /// closed already and nothing was sent, so another connection may serve it.
-  bool send(Exchange& exchange);
+  bool send(Exchange& exchange, uint64_t now_ns);
   /// Ends the exchange that is being served: its verdict is final, the connection is closed.
   void abort(Verdict verdict);
   /// Lets go of the lane and closes; frees itself at on_closed.

@@ -95,7 +95,7 @@ bool Lane::remove(Exchange* exchange) {
   return false;
 }
 
-void Lane::advance() {
+void Lane::advance(uint64_t now_ns) {
   // An exchange that fails at once ends in ended(), which comes back here: the flag makes it a
   // loop.
   if (std::exchange(is_advancing, true)) return;
@@ -104,21 +104,21 @@ void Lane::advance() {
     first_waiting = exchange->next;
     if (!first_waiting) last_waiting = nullptr;
     active = exchange;
-    serve(exchange);
+    serve(exchange, now_ns);
   }
   is_advancing = false;
 }
 
-void Lane::serve(Exchange* exchange) {
-  exchange->enter(SQ_PH_WAIT_CONN, session->shard.now_ns());
+void Lane::serve(Exchange* exchange, uint64_t now_ns) {
+  exchange->enter(SQ_PH_WAIT_CONN, now_ns);
   if (connection && exchange->wants_fresh_connection) connection->drop();
   exchange->wants_fresh_connection = false;
   if (connection) {
-    if (connection->send(*exchange)) return;
+    if (connection->send(*exchange, now_ns)) return;
     connection->drop();  // it was closed before anything was written: another may serve
   }
   connection = session->shard.make_connection(*this);
-  const sq_status status = connection->open(*exchange);
+  const sq_status status = connection->open(*exchange, now_ns);
   if (status == SQ_OK) return;
   session->shard.free_connection(std::exchange(connection, nullptr));
   exchange->mark(session->shard.now_ns());
@@ -135,7 +135,7 @@ void Lane::serve(Exchange* exchange) {
 void Lane::ended(Exchange* exchange) {
   if (active == exchange) active = nullptr;
   session->conclude(exchange);
-  advance();
+  if (first_waiting) advance(session->shard.now_ns());
 }
 
 // ---- Session
@@ -173,7 +173,7 @@ void Session::start(const Prepared& prepared, const sq_value* args, sq_call* cal
   exchange->hop.info = host.target->info(exchange->hop.target);
   exchange->lane = &lane(exchange->hop.target);
   exchange->lane->push(exchange);
-  exchange->lane->advance();
+  exchange->lane->advance(call->start_ns);
 }
 
 void Session::cancel(sq_call* call) {
@@ -243,7 +243,7 @@ bool Session::follow_redirect(Exchange* exchange) {
   exchange->call->first_byte_ns = 0;
   exchange->lane = &lane(target);
   exchange->lane->push_front(exchange);
-  exchange->lane->advance();
+  exchange->lane->advance(shard.now_ns());
   return true;
 }
 

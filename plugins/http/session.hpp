@@ -21,6 +21,8 @@ class Shard {
   /// Ends with loop.done() once the last connection is gone; then the shard is deleted.
   void close(sq_done* done);
   uint64_t now_ns() const { return plugin::host.loop->now_ns(handle); }
+  /// When the event that is being handled was taken up.
+  uint64_t recent_ns() const { return plugin::host.loop->recent_ns(handle); }
 
   Exchange* take_exchange();
   void give_back(Exchange* exchange);
@@ -57,10 +59,10 @@ struct Lane {
   void push_front(Exchange* exchange);
   bool remove(Exchange* exchange);
   /// Serves the next waiting exchange, if none is being served.
-  void advance();
+  void advance(uint64_t now_ns);
   /// The active exchange is over, with or without an answer; called by the connection.
   void ended(Exchange* exchange);
-  void serve(Exchange* exchange);
+  void serve(Exchange* exchange, uint64_t now_ns);
 };
 
 class Session {

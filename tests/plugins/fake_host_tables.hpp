@@ -257,7 +257,7 @@ struct Tables {
   // ---- root ----
   static const void* get_extension(const sq_host*, const char* id, uint32_t min_size) noexcept {
     static constexpr sq_calls_api kCalls{sizeof kCalls, 0, complete, progress};
-    static constexpr sq_loop_api kLoop{sizeof kLoop, 0,    done,      written,   now,
+    static constexpr sq_loop_api kLoop{sizeof kLoop, 0,     done, written,   now,       now,
                                        index,        post, timer_new, timer_set, timer_free};
     static constexpr sq_fdwatch_api kWatch{sizeof kWatch, 0, watch, modify, unwatch};
     static constexpr sq_stream_api kStream{sizeof kStream, 0,     connect,   write, read_enable,

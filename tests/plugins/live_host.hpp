@@ -89,7 +89,7 @@ struct Tables {
   }
   static const void* get_extension(const sq_host*, const char* id, uint32_t min_size) noexcept {
     static constexpr sq_calls_api kCalls{sizeof kCalls, 0, complete, progress};
-    static constexpr sq_loop_api kLoop{sizeof kLoop, 0,    done,      written,   now_ns,
+    static constexpr sq_loop_api kLoop{sizeof kLoop, 0,     done, written,   now_ns,    now_ns,
                                        index,        post, timer_new, timer_set, timer_free};
     static constexpr sq_source_api kSource{sizeof kSource, 0, source_size, source_next,
                                            source_rewind};

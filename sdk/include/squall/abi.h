@@ -206,7 +206,10 @@ typedef struct sq_loop_api {
   uint32_t struct_size, flags;
   SQ_FN(void, done, (sq_done *, sq_status, sq_str detail));             /* ends shard_close, run, close [shard] */
   SQ_FN(void, written, (sq_done *, const sq_delivery *));        /* ends a write [shard] */
-  SQ_FN(uint64_t, now_ns, (sq_shard *));                                /* monotonic [any] */
+  SQ_FN(uint64_t, now_ns, (sq_shard *));                                /* monotonic, read now [any] */
+  /* The last reading that the shard itself took: at the latest when it took up the event that runs
+     now.  Costs nothing; right for what has just arrived, wrong for what begins now. [shard] */
+  SQ_FN(uint64_t, recent_ns, (sq_shard *));
   SQ_FN(uint32_t, index, (sq_shard *));                                 /* 0..shards-1 [any] */
   /* Run p->fn(p->ctx) on the loop.  Wait-free for the caller, no allocation.  SQ_E_CLOSED once
      the shard stops: fn will not run.  The handle stays valid until fini(). [any] */

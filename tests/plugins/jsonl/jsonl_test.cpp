@@ -43,7 +43,7 @@ void written(sq_done* done, const sq_delivery* delivery) noexcept {
 }
 const void* get_extension(const sq_host*, const char* id, uint32_t) noexcept {
   static constexpr sq_loop_api kLoop{sizeof kLoop, 0,       done,    written, nullptr,
-                                     nullptr,      nullptr, nullptr, nullptr, nullptr};
+                                     nullptr,      nullptr, nullptr, nullptr, nullptr, nullptr};
   static constexpr sq_calls_api kCalls{sizeof kCalls, 0, nullptr, nullptr};
   if (std::string_view(id) == SQ_LOOP_V1) return &kLoop;
   if (std::string_view(id) == SQ_CALLS_V1) return &kCalls;

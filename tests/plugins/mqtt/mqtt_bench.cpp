@@ -66,6 +66,7 @@ const sq_calls_api kCalls{sizeof kCalls, 0,
 const sq_loop_api kLoop{
     sizeof kLoop, 0, [](sq_done*, sq_status, sq_str) noexcept {},
     [](sq_done*, const sq_delivery*) noexcept {}, [](sq_shard*) noexcept { return now_ns(); },
+    [](sq_shard*) noexcept { return now_ns(); },
     [](sq_shard*) noexcept { return 0u; },
     [](sq_shard*, sq_post* post) noexcept -> sq_status {
       std::lock_guard lock(posts_mutex);
