@@ -56,6 +56,8 @@ def expect_near(value, wanted, tolerance, text):
 def show(*statements):
     """Runs the script's statements, in order, each a function; `--only NAME` picks one."""
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else None
+    if only and only not in (statement.__name__ for statement in statements):
+        sys.exit(f"no statement {only}; there are: {' '.join(statement.__name__ for statement in statements)}")
     skipped = []
     for statement in statements:
         if only and statement.__name__ != only:

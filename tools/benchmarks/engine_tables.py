@@ -5,11 +5,12 @@ import statistics
 
 from . import servers
 from .generator import squall
+from .goals import judge_values
 from .process import run
 
 _OPERATIONS = 1_000_000
 _LAG_LIMIT_MS = 20
-_TOP = 100
+_GOAL, _TOP = 50, 100
 
 
 def empty(bench):
@@ -23,37 +24,47 @@ def empty(bench):
 
 
 def city_mix(bench):
-    """Bisects the compression: the largest k whose run passed, with the lag within what its file asks."""
+    """The largest compression whose run passes with its lag within what its file asks. Near the edge runs differ, so
+    the search is done more than once, each time from the goal on."""
     if not servers.find("mosquitto"):
         return bench.note("mosquitto is not installed: skipped")
-    file = os.path.join(bench.root, "examples", "city-mix.yaml")
     seconds = max(bench.seconds, 8 if bench.quick else 15)
+    searches = min(bench.rounds, 3)
     tried = []
     print(f"\nexamples/city-mix.yaml, {seconds} s for each k; city and mosquitto share the server's core")
     print(f"  {'k':>4}{'messages/s':>12}{'lag p99 ms':>12}{'busy':>7}{'failed':>9}  verdict")
+    found = [_largest(lambda k: _passes(bench, k, seconds, tried)) for _ in range(searches)]
+    print(f"  the largest k that passes: {', '.join(map(str, found))}")
+    bench.records.append({"title": "city-mix", "k": found, "tried": tried})
+    what = f"city-mix, the largest k with lateness p99 ≤ {_LAG_LIMIT_MS} ms"
+    bench.judged(judge_values(what, f"≥ {_GOAL}", found))
 
-    def holds(k):
-        with servers.broker(bench) as port, servers.city(bench, "--mqtt-broker", f"127.0.0.1:{port}") as city:
-            done = squall(bench, ["run", file, "--compress", k, "--for", f"{seconds}s"], env={
-                "CITY_HTTP": city.http, "CITY_BROKER": f"mqtt://127.0.0.1:{port}",
-                "CITY_UDP": f"udp://127.0.0.1:{city.ports['udp']}"})
-        generator, messages = done.result["generator"], sum(
-            series["count"] for series in done.result["series"] if series["operation"] != "mqtt.connect")
-        lag = generator["lag_ms"]["p99"]
-        passed = done.result["verdict"] == "passed" and done.failed == 0 and lag <= _LAG_LIMIT_MS
-        tried.append({"k": k, "messages_per_s": messages / done.result["run"]["duration_s"], "lag_p99_ms": lag,
-                      "failed": done.failed, "verdict": done.result["verdict"], "holds": passed})
-        print(f"  {k:>4}{tried[-1]['messages_per_s']:12,.0f}{lag:12.3f}{max(generator['busy'], default=0):7.2f}"
-              f"{done.failed:9,}  {done.result['verdict']}" + ("" if passed else ", does not hold"), flush=True)
-        return passed
 
-    low, high = 0, _TOP + 1  # low holds, high does not
-    k = _TOP
+def _largest(passes):
+    low, high = 0, _TOP + 1  # low passes, high does not
+    k = _GOAL
     while high - low > 1:
-        if holds(k):
+        if passes(k):
             low = k
         else:
             high = k
         k = (low + high) // 2
-    print(f"  the largest k that holds: {low}")
-    bench.records.append({"title": "city-mix", "k": low, "tried": tried})
+    return low
+
+
+def _passes(bench, k, seconds, tried):
+    file = os.path.join(bench.root, "examples", "city-mix.yaml")
+    with servers.broker(bench) as port, servers.city(bench, "--mqtt-broker", f"127.0.0.1:{port}") as city:
+        done = squall(bench, ["run", file, "--compress", k, "--for", f"{seconds}s", "--shards", 1], env={
+            "CITY_HTTP": city.http, "CITY_BROKER": f"mqtt://127.0.0.1:{port}",
+            "CITY_UDP": f"udp://127.0.0.1:{city.ports['udp']}"}, told=False)
+    generator, messages = done.result["generator"], sum(
+        series["count"] for series in done.result["series"] if series["operation"] != "mqtt.connect")
+    lag = generator["lag_ms"]["p99"]
+    passed = done.result["verdict"] == "passed" and done.failed == 0 and lag <= _LAG_LIMIT_MS
+    tried.append({"k": k, "messages_per_s": messages / done.result["run"]["duration_s"], "lag_p99_ms": lag,
+                  "failed": done.failed, "verdict": done.result["verdict"], "passes": passed})
+    print(f"  {k:>4}{tried[-1]['messages_per_s']:12,.0f}{lag:12.3f}{max(generator['busy'], default=0):7.2f}"
+          f"{done.failed:9,}  {done.result['verdict']}"
+          + ("" if passed else f": {'; '.join(done.result['reasons']) or 'does not pass'}"), flush=True)
+    return passed

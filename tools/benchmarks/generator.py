@@ -31,8 +31,9 @@ def per_operation(used, count):
             "sleeps": used.sleeps / count}
 
 
-def squall(bench, arguments, scenario=None, env=None, limit_s=180):
-    """`scenario`: text of a file that stands in place of "@" in the arguments."""
+def squall(bench, arguments, scenario=None, env=None, limit_s=180, meanwhile=None, told=True):
+    """`scenario`: text of a file that stands in place of "@" in the arguments. What failed, and a verdict other than
+    passed, is told after the table unless `told` says that the caller tells it."""
     with tempfile.TemporaryDirectory() as folder:
         file, result = os.path.join(folder, "bench.yaml"), os.path.join(folder, "result.json")
         if scenario:
@@ -40,10 +41,13 @@ def squall(bench, arguments, scenario=None, env=None, limit_s=180):
                 out.write(scenario)
         words = [file if word == "@" else word for word in arguments]
         used = run([bench.program("squall"), *words, "--json", result, "--quiet", "--accept-invalid"],
-                   bench.generator_core, env, limit_s, codes=(0, 99, 112))
+                   bench.generator_core, env, limit_s, (0, 99, 112), meanwhile)
         with open(result) as answer:
             found = Squall(used, json.load(answer))
+    if not told:
+        return found
     if found.failed:
+        bench.failed += found.failed
         bench.note(f"squall: {found.failed} of {found.count + found.failed} operations failed")
     if found.result["verdict"] != "passed":
         bench.note(f"squall: {found.result['verdict']}: {'; '.join(found.result['reasons'])}")
