@@ -39,7 +39,9 @@ def city_mix_counts():
            f"busiest second {max(generator['busy']):.2f}, RSS {generator['peak_rss_bytes'] / 1e6:.0f} MB")
     ours = {s["task"]: s for s in run.result["series"]
             if s["operation"] in ("mqtt.publish", "udp.send", "http.get", "http.post", "http.put")}
+    expect_equal(sorted(ours), sorted(MQTT + UDP + HTTP), "classes that were sent")
     for name, series in ours.items():
+        expect(series["count"] > 0, f"{name}: nothing was sent, so nothing is compared")
         expect_equal(series["failed"] + series["cut"], 0, f"{name}: failed or cut")
         if name in planned:
             expect_equal(series["count"], planned[name], f"{name}: sent, and planned by check")

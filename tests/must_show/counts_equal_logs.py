@@ -47,6 +47,7 @@ def nginx_log():
         expect_closed(run, what)
         series = run.result["series"]
         count = sum(s["count"] for s in series)
+        expect_equal({s["name"] for s in series if s["count"]}, {"page", "form"}, f"{what}: kinds of requests sent")
         expect_equal(sum(s["cut"] for s in series), 0, f"{what}: cut, although the server answers at once")
         lines += nginx.new_lines_when(count - len(lines))
         expect_equal(count, len(lines), f"{what}: requests, and lines of the log")

@@ -170,6 +170,10 @@ def frozen_server():
     run.wait()
     thread.join()
     expect_passed(run, "frozen server")
+    series = run.one(name="visit")
+    expect_equal(series["count"], 12_000, "frozen server: requests")
+    longest = series["response_ms"]["max"]
+    expect(longest > 900, f"frozen server: no answer took longer than {longest:.0f} ms")
     figure(f"frozen server: verdict {run.result['verdict']}, lag p99 {run.result['generator']['lag_ms']['p99']:.3f} ms, "
            f"response p99 {run.one(name='visit')['response_ms']['p99']:.0f} ms")
 
