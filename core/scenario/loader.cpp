@@ -167,6 +167,7 @@ void Decoder::decode_thresholds(const Node* given) {
       continue;
     }
     if (const auto mistake = resolve_threshold(std::get<Threshold>(parsed), names)) {
+      if (options_.once) continue;
       if (!options_.only.empty()) {   // its population is there, but left out of this run
         warn(item.mark, fmt::format("'{}' is not judged: what it names is left out by --only", item.text));
         continue;

@@ -35,6 +35,7 @@ struct LoadOptions {
   double scale = 1;                                        // users, rates, sessions
   double compress = 1;                                     // intervals
   std::vector<std::string> only;                           // populations or tasks
+  bool once = false;                                       // one pass of one user: no threshold is judged
   bool read_files = true;                                  // false: datasets stay empty (editors)
 };
 

@@ -69,7 +69,10 @@ bool Decoder::keep_only() {
     if (!found) {
       std::vector<std::string> known = names_of_tasks();
       for (const PopulationSpec& population : populations) known.push_back(population.name);
-      option_error(fmt::format("--only {}: no population or task of that name", name), suggestion("population", name, known));
+      const bool is_idle_task = std::ranges::find(known, name) != known.end();
+      option_error(fmt::format("{} {}: {}", options_.once ? "--once" : "--only", name,
+                               is_idle_task ? "no population does this task" : "no population or task of that name"),
+                   is_idle_task ? "" : suggestion("population", name, known));
       return false;
     }
   }

@@ -1,46 +1,13 @@
 """The program as a script sees it: exit codes, where output goes, what a wrong call says."""
-import http.server
 import json
-import os
 import pathlib
 import signal
 import subprocess
 import tempfile
-import threading
 
-SQUALL = os.path.join(os.environ.get("SQUALL_BIN_DIR", "build/release/bin"), "squall")
-failures = []
+from program import SQUALL, check, conclude, http_server, squall
 
-
-def check(holds, what):
-    if not holds:
-        failures.append(what)
-        print("FAILED:", what)
-
-
-def squall(*words, env=None, timeout=60):
-    return subprocess.run([SQUALL, *words], capture_output=True, text=True, timeout=timeout,
-                          env={**os.environ, **(env or {})})
-
-
-class Page(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        status = 503 if self.path == "/broken" else 200
-        body = b"hello"
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-address = f"http://127.0.0.1:{server.server_address[1]}"
+address = http_server()
 
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
@@ -136,5 +103,4 @@ thresholds: [ "count(page) >= 1" ]
         check(result.returncode == 0, f"the {template} template is wrong: {result.stderr}")
     check(squall("new", "scenario", str(folder / "http.yaml")).returncode == 2, "new does not overwrite")
 
-print("failed" if failures else "held")
-raise SystemExit(1 if failures else 0)
+conclude()

@@ -79,6 +79,47 @@ void add_run_flags(CLI::App& verb, Options& options) {
   verb.add_flag_function("--headless", [](std::int64_t) {}, "accepted; runs have no page by default");
 }
 
+constexpr const char* kOnceHelp =
+    "one user, one iteration, each operation shown: on_start, each task of each population in turn, on_stop. "
+    "TASK (or a population): only that. Rates, ramps, starts, thresholds and outputs do not apply; "
+    "a wait lasts 1s at most. Exit 99 when an operation failed";
+constexpr const char* kVerboseHelp =
+    "with --once: what went out and came back, captures and checks; secrets and credentials are hidden";
+
+/// Of a single operation: there is no task to name.
+void add_once_flags(CLI::App& verb, Options& options) {
+  verb.add_flag_function("--once", [&options](std::int64_t) { options.once = ""; }, "once, by one user, and shown; see -v");
+  verb.add_flag("--verbose,-v", options.verbose, kVerboseHelp);
+}
+
+/// --once is about one user: what makes a load is left out, and said.
+bool finish_once(Options& options) {
+  if (!options.once) {
+    if (!options.verbose) return true;
+    fmt::print(stderr, "squall: -v shows every request, which is for one user: add --once\n");
+    return false;
+  }
+  LoadOptions& load = options.load;
+  std::vector<std::string_view> ignored;
+  const auto drop = [&](auto& given, std::string_view name) {
+    if (std::exchange(given, std::nullopt)) ignored.push_back(name);
+  };
+  drop(load.users, "--users");
+  drop(load.rate, "--rate");
+  drop(load.stages, "--stage");
+  drop(load.iterations, "--iterations");
+  drop(load.duration, "--for");
+  drop(options.json, "--json");
+  drop(options.html, "--html");
+  drop(options.results, "--results");
+  if (!options.outputs.empty()) ignored.push_back("--out");
+  options.outputs.clear();
+  if (!ignored.empty()) fmt::print(stderr, "squall: --once is one user and one iteration: {} left out\n", fmt::join(ignored, ", "));
+  load.once = true;
+  if (!options.once->empty()) load.only = {*options.once};
+  return true;
+}
+
 bool finish(Options& options, const RawFlags& raw) {
   for (const std::string& text : raw.sets) {
     const auto equals = text.find('=');
@@ -92,7 +133,7 @@ bool finish(Options& options, const RawFlags& raw) {
     options.load.stages = options.load.stages ? *options.load.stages + "," + stage : stage;
   }
   options.load.only = raw.only;
-  return true;
+  return finish_once(options);
 }
 
 int run_program(int argc, char** argv) {
@@ -106,7 +147,9 @@ int run_program(int argc, char** argv) {
   });
 
   CLI::App* run = app.add_subcommand("run", "run a scenario");
-  run->add_option("FILE", options.file, "the scenario")->required();
+  run->add_option("FILE", options.file, "the scenario");
+  run->add_option("--once", options.once, kOnceHelp)->expected(0, 1)->type_name("TASK");
+  run->add_flag("--verbose,-v", options.verbose, kVerboseHelp);
   add_load_flags(*run, options, raw);
   add_run_flags(*run, options);
 
@@ -120,6 +163,7 @@ int run_program(int argc, char** argv) {
   call->add_option("ARGUMENTS", options.arguments, "an address, and name=value for each parameter");
   add_load_flags(*call, options, raw);
   add_run_flags(*call, options);
+  add_once_flags(*call, options);
   const std::pair<const char*, const char*> shorts[] = {
       {"get", "http.get"}, {"publish", "mqtt.publish"}, {"dump", "tcp.dump"}, {"job", "job.run"}};
   std::vector<CLI::App*> short_verbs;
@@ -128,6 +172,7 @@ int run_program(int argc, char** argv) {
     added->add_option("ARGUMENTS", options.arguments, "an address, and name=value for each parameter");
     add_load_flags(*added, options, raw);
     add_run_flags(*added, options);
+    add_once_flags(*added, options);
     short_verbs.push_back(added);
   }
 
@@ -168,6 +213,13 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error, std::cout, std::cerr);
     return code == 0 ? 0 : kBadCommandLine;
+  }
+  if (run->parsed() && options.file.empty()) {   // --once FILE: the file was taken for a task
+    if (options.once) options.file = std::exchange(*options.once, "");
+    if (options.file.empty()) {
+      fmt::print(stderr, "squall: run: FILE is required (squall run --help says more)\n");
+      return kBadCommandLine;
+    }
   }
   if (!finish(options, raw)) return kBadCommandLine;
   warn_of_unknown_variables(app);

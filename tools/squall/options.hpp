@@ -22,8 +22,8 @@ struct Options {
   std::optional<std::string> json, html;       // "-" or "": stdout
   std::optional<std::string> results;          // folder
   std::vector<std::string> outputs;            // NAME[=URI]
-  bool once = false, verbose = false;
-  std::string once_task;
+  std::optional<std::string> once;             // a task or population; "": all
+  bool verbose = false;
 
   // squall call OPERATION key=value …
   std::string operation;

@@ -33,12 +33,6 @@ bool write_file(const std::string& path, const std::string& text) {
   return file.good();
 }
 
-bool wants_color(const Options& options, std::FILE* out) {
-  if (options.no_color || std::getenv("NO_COLOR")) return false;
-  const char* term = std::getenv("TERM");
-  return ::isatty(::fileno(out)) && term && std::string_view(term) != "dumb";
-}
-
 std::vector<OutputSpec> all_outputs(const Scenario& scenario, const Options& options) {
   std::vector<OutputSpec> outputs = scenario.outputs;
   for (const std::string& text : options.outputs) {
@@ -49,13 +43,6 @@ std::vector<OutputSpec> all_outputs(const Scenario& scenario, const Options& opt
     outputs.push_back(std::move(spec));
   }
   return outputs;
-}
-
-void print_errors(const std::string& file, const std::vector<PlanError>& errors) {
-  for (const PlanError& error : errors) {
-    if (error.mark.line == 0) fmt::print(stderr, "{}: error: {}\n", file, error.text);
-    else fmt::print(stderr, "{}:{}:{}: error: {}\n", file, error.mark.line, error.mark.column, error.text);
-  }
 }
 
 /// Resolves threshold names against the plan; mistakes are printed as the loader prints its own.
@@ -83,7 +70,21 @@ bool add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOption
 
 }  // namespace
 
-int run_scenario(const Toolbox& toolbox, const Scenario& scenario, const Options& options) {
+bool wants_color(const Options& options, std::FILE* out) {
+  if (options.no_color || std::getenv("NO_COLOR")) return false;
+  const char* term = std::getenv("TERM");
+  return ::isatty(::fileno(out)) && term && std::string_view(term) != "dumb";
+}
+
+void print_plan_errors(const std::string& file, const std::vector<PlanError>& errors) {
+  for (const PlanError& error : errors) {
+    if (error.mark.line == 0) fmt::print(stderr, "{}: error: {}\n", file, error.text);
+    else fmt::print(stderr, "{}:{}:{}: error: {}\n", file, error.mark.line, error.mark.column, error.text);
+  }
+}
+
+int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& options) {
+  if (options.load.once) return run_once(toolbox, scenario, options);
   std::vector<PlanError> errors;
   const auto plan = Plan::make(scenario, toolbox.registry, errors);
   std::unique_ptr<OutputRunner> outputs;
@@ -97,7 +98,7 @@ int run_scenario(const Toolbox& toolbox, const Scenario& scenario, const Options
     }
   }
   if (!errors.empty()) {
-    print_errors(scenario.file, errors);
+    print_plan_errors(scenario.file, errors);
     return kBadScenario;
   }
   run.shards = options.shards;
@@ -172,7 +173,7 @@ int check_command(const Options& options) {
   const auto plan = Plan::make(*loaded.scenario, toolbox->registry, errors);
   ControllerOptions controller;
   if (errors.empty() && !add_thresholds(*loaded.scenario, *plan, controller)) return kBadScenario;
-  print_errors(options.file, errors);
+  print_plan_errors(options.file, errors);
   if (!errors.empty()) return kBadScenario;
   fmt::print("{}", describe_plan(*loaded.scenario));
   for (const PopulationPlan& population : plan->populations()) {

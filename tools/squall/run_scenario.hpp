@@ -1,11 +1,21 @@
 // Runs a loaded scenario to its verdict: what `run` and `call` share.
 #pragma once
 
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "engine/plan.hpp"
 #include "options.hpp"
 #include "toolbox.hpp"
 
 namespace squall {
 
-int run_scenario(const Toolbox& toolbox, const Scenario& scenario, const Options& options);
+/// With --once it becomes one pass of one user; the scenario is not what it was afterwards.
+int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& options);
+int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options);
+
+void print_plan_errors(const std::string& file, const std::vector<PlanError>& errors);
+bool wants_color(const Options& options, std::FILE* out);
 
 }  // namespace squall

@@ -1,0 +1,106 @@
+// squall run FILE --once: one user of each population, one iteration of each of its tasks, shown as it happens.
+// For getting a scenario right before it is a load: no load rule, threshold or output applies, and waits are short.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fleet/local_run.hpp"
+#include "once_printer.hpp"
+#include "run_scenario.hpp"
+
+namespace squall {
+namespace {
+
+constexpr int kFailed = 99, kInternal = 109, kBadScenario = 104;
+
+/// A loop over a time is one pass: what it does is seen once.
+void shorten_loops(Steps& steps) {
+  for (Step& step : steps) {
+    if (auto* s = std::get_if<RepeatStep>(&step.what)) {
+      if (s->for_ns > 0) s->for_ns = 1;
+      shorten_loops(s->steps);
+    }
+    if (auto* s = std::get_if<UntilStep>(&step.what)) shorten_loops(s->steps);
+    if (auto* s = std::get_if<GroupStep>(&step.what)) shorten_loops(s->steps);
+    if (auto* s = std::get_if<IfStep>(&step.what)) {
+      shorten_loops(s->steps);
+      shorten_loops(s->otherwise);
+    }
+    if (auto* s = std::get_if<EitherStep>(&step.what)) {
+      for (Steps& branch : s->branches) shorten_loops(branch);
+    }
+  }
+}
+
+/// Populations in the file's order, one after the other; the tasks of each in their order, once.
+void make_once(Scenario& scenario) {
+  for (Task& task : scenario.tasks) {
+    task.stop_after = {};
+    shorten_loops(task.steps);
+  }
+  for (std::uint32_t i = 0; i < scenario.populations.size(); ++i) {
+    PopulationSpec& population = scenario.populations[i];
+    for (auto& [task, weight] : population.tasks) weight = 1;
+    population.load = {};
+    population.load.users = 1;
+    population.start_ns = population.connect_over_ns = 0;
+    population.after = i == 0 ? kNone : i - 1;
+    population.sessions = std::min<std::uint64_t>(population.sessions, 1);
+    population.background = false;
+    population.bytes_per_s = 0;
+    population.stop_after = {};
+    population.stop_after.iterations = population.tasks.size();
+    shorten_loops(population.on_start);
+    shorten_loops(population.on_stop);
+  }
+  scenario.thresholds.clear();
+  scenario.outputs.clear();
+  scenario.run.for_ns = scenario.run.warmup_ns = scenario.run.slack_ns = 0;
+  scenario.run.keep_outputs = true;
+}
+
+}  // namespace
+
+int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options) {
+  make_once(scenario);
+  std::vector<PlanError> errors;
+  const auto plan = Plan::make(scenario, toolbox.registry, errors);
+  print_plan_errors(scenario.file, errors);
+  if (!errors.empty()) return kBadScenario;
+
+  OncePrinter printer(*plan, {options.verbose, options.quiet, wants_color(options, stdout)});
+  LocalRunOptions run;
+  run.pin_threads = false;
+  run.controller.verdict.accept_invalid = true;   // how late something began is not the question here
+  run.observer = &printer;
+  if (options.verbose) run.traffic = &printer;
+  const auto outcome = run_locally(*plan, std::move(run), nullptr);
+  if (!outcome) {
+    fmt::print(stderr, "squall: {}\n", outcome.error().text);
+    return kInternal;
+  }
+  std::vector<int> codes{outcome->verdict.exit_code == kFailed ? 0 : outcome->verdict.exit_code};
+  std::string why = printer.first_failure();
+  std::uint64_t failed = printer.failed();
+  for (const JournalEntry& entry : outcome->journal) {
+    if (entry.event != "plugin_fault") continue;
+    ++failed;
+    why = "plugin fault: " + entry.text;
+  }
+  if (printer.operations() == 0 && codes[0] == 0) {
+    why = "no operation was reached";
+    codes.push_back(kFailed);
+  }
+  if (failed > 0) codes.push_back(kFailed);
+  if (!options.quiet) {
+    fmt::print("{}{} operation{}, {} failed\n", options.verbose ? "" : "\n", printer.operations(),
+               printer.operations() == 1 ? "" : "s", failed);
+    std::fflush(stdout);
+  }
+  const int code = strongest_exit_code(codes);
+  const std::string_view word = code == 0 ? "passed" : code == kFailed ? "failed" : verdict_word(outcome->verdict.word);
+  fmt::print(stderr, "squall: {}{}{}\n", word, why.empty() ? "" : ": ", why);
+  return code;
+}
+
+}  // namespace squall
