@@ -30,6 +30,7 @@ struct Call final : ::sq_call {
   bool is_cancelled = false;     // cancel() was asked for
   bool is_timed_out = false;     // … because the deadline passed
   bool is_cut = false;           // … because the run stops
+  bool has_arguments = false;
   User* user = nullptr;
   Shard* owner = nullptr;
   const BoundOperation* operation = nullptr;
@@ -38,12 +39,12 @@ struct Call final : ::sq_call {
   std::uint64_t timeout_ns = 0;
   std::uint64_t limit_ns = 0;    // when it is cut short, as it stands now
 
-  CallMemory memory;
-  SourcePool sources;
+  struct Ready : Deferred { Call* call = nullptr; } ready;
   // Armed at limit_ns or before: setting and clearing a timer for each call would cost more than the one
   // time in a call object's life that it fires too early and is armed again.
   struct Deadline : TimerNode { Call* call = nullptr; } deadline;
-  struct Ready : Deferred { Call* call = nullptr; } ready;
+  CallMemory memory;             // of its arguments, when it has any
+  SourcePool sources;
 };
 
 /// Thread: the shard's.
@@ -59,8 +60,10 @@ class CallPool {
     return call;
   }
   void give(Call& call) {
-    call.memory.clear();
-    call.sources.clear();
+    if (call.has_arguments) {
+      call.memory.clear();
+      call.sources.clear();
+    }
     call.state = Call::State::free;
     free_.push_back(&call);
   }

@@ -26,8 +26,9 @@ class ClosedPopulation final : public Population {
   void user_free(User& user) override {
     if (user.is_retiring()) return user.retire();
     if (!has_begun()) return;   // connected early: on_begin finds it
-    // The next iteration begins from the loop, not from within the end of the last one: a thousand users
-    // whose operations all complete at once must not pile up on the stack.
+    // An operation always completes from the loop, so nothing piles up on the stack. Without one, and where
+    // users come all at once, the next iteration begins from there.
+    if (user.has_waited()) return next_iteration(user);
     if (user.next_turn.queued) return;
     user.next_turn.run = [](Deferred& node) noexcept {
       User& own = *static_cast<User::NextTurn&>(node).user;

@@ -25,7 +25,10 @@ std::uint64_t monotonic_ns() noexcept {
 }
 
 Loop::Loop(Time time, std::uint64_t start_ns) : wheel_(start_ns), turn_ns_(start_ns), recent_ns_(start_ns) {
-  if (time == Time::real) reactor_ = std::make_unique<Reactor>();
+  if (time == Time::virtual_time) return;
+  reactor_ = std::make_unique<Reactor>();
+  reactor_->set_between_hook(
+      [](void* context, const Turn& turn) noexcept { static_cast<Loop*>(context)->between(turn); }, this);
 }
 
 Loop::~Loop() = default;
@@ -79,6 +82,16 @@ bool Loop::post(std::function<void()> message) {
 void Loop::plugin_fault(std::string_view what) noexcept {
   ++fault_count_;
   if (faults_.size() < kKeptFaults) faults_.emplace_back(what);
+}
+
+void Loop::between(const Turn& turn) {
+  drain_ready();
+  const std::uint64_t now = read_ns();
+  if (!wait_observer_) return;
+  // Ready while the loop was busy: somewhere between its last look and this one; half of it is fair.
+  const std::uint64_t ready = turn.slept ? turn.return_ns
+                                         : turn.previous_return_ns + (turn.enter_ns - turn.previous_return_ns) / 2;
+  wait_observer_(wait_context_, now - std::min(now, ready));
 }
 
 void Loop::drain_posts() {

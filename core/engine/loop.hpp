@@ -2,7 +2,8 @@
 // that sleeps on its sockets. In virtual time it has no reactor: the clock jumps to the next timer, so
 // that the whole engine runs in tests without a socket, a sleep, or a tolerance.
 //
-// One turn: posts, timers that are due, ready calls until there are none; then sleep.
+// One turn: posts, timers that are due, ready calls until there are none; then sleep. What an event
+// made ready runs before the next event is handled.
 #pragma once
 
 #include <squall/abi.h>
@@ -35,6 +36,7 @@ class Loop final : public Environment {
 
   // Environment
   std::uint64_t now_ns() const noexcept override;
+  std::uint64_t read_ns() noexcept override { return recent_ns_ = now_ns(); }
   void arm(TimerNode& node, std::uint64_t at_ns) noexcept override { wheel_.arm(node, at_ns); }
   void disarm(TimerNode& node) noexcept override { wheel_.disarm(node); }
   void defer(Deferred& node) noexcept override;
@@ -45,9 +47,6 @@ class Loop final : public Environment {
   std::uint64_t turn_ns() const { return turn_ns_; }
   /// The last reading of any: an event's, once its handler runs, or a later one by read_ns().
   std::uint64_t recent_ns() const { return recent_ns_; }
-  void set_recent(std::uint64_t now_ns) { recent_ns_ = now_ns; }
-  /// now_ns(), noted as the recent reading. [shard]
-  std::uint64_t read_ns() noexcept override { return recent_ns_ = now_ns(); }
 
   /// A plugin's post: no lock, no allocation. SQ_E_CLOSED after close(). [any]
   sq_status post(sq_post& node) noexcept;
@@ -70,11 +69,16 @@ class Loop final : public Environment {
   /// Timers may fire this late, so that several share one wake; 0: as exactly as the kernel allows.
   void set_slack(std::uint64_t slack_ns) { slack_ns_ = slack_ns; }
 
+  /// Each event's time between being ready and being taken up, by the turn's own figures.
+  using WaitObserver = void (*)(void* context, std::uint64_t waited_ns) noexcept;
+  void observe_waits(WaitObserver observer, void* context) { wait_observer_ = observer; wait_context_ = context; }
+
   Reactor* reactor() { return reactor_.get(); }  // nullptr in virtual time
   std::vector<std::string>& faults() { return faults_; }
   std::uint64_t fault_count() const { return fault_count_; }
 
  private:
+  void between(const Turn& turn);
   void drain_posts();
   void drain_ready();
   void sleep_until(std::uint64_t at_ns);
@@ -83,6 +87,8 @@ class Loop final : public Environment {
   std::unique_ptr<Reactor> reactor_;
   std::uint64_t turn_ns_;
   std::uint64_t recent_ns_;
+  WaitObserver wait_observer_ = nullptr;
+  void* wait_context_ = nullptr;
   std::uint64_t slack_ns_ = 0;
   std::uint64_t oversleep_ns_ = 0;   // how late the kernel wakes us, lately
   Deferred* ready_first_ = nullptr;

@@ -273,6 +273,9 @@ class Plan::Builder final : public StepBinder {
   void add_population(std::uint32_t index, std::uint64_t offset) {
     const PopulationSpec& spec = plan_.scenario_.populations[index];
     population_ = &spec;
+    if (spec.new_connection && spec.sessions) {
+      refuse(spec.mark, "'connection: new' and 'sessions' exclude each other: a shared session has no iteration of its own");
+    }
     if (spec.bytes_per_s > 0) refuse(spec.mark, "'bytes' of a population is not supported yet");
     PopulationPlan plan;
     plan.spec = &spec;

@@ -58,13 +58,9 @@ Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplin
     net_ = std::make_unique<ShardNet>(loop, *loop.reactor(), plan.targets(), options.resolver);
     handle_.net = net_.get();
     if (options_.traffic) net_->observe(*options_.traffic);
-    // Ready while the loop was busy: somewhere between its last sleep and this one; half of it is fair.
-    loop.reactor()->set_turn_hook(
-        [](void* context, const Turn& turn, std::uint64_t start_ns) noexcept {
-          const std::uint64_t ready = turn.slept ? turn.return_ns
-                                                 : turn.previous_return_ns + (turn.enter_ns - turn.previous_return_ns) / 2;
-          static_cast<Shard*>(context)->loop_.set_recent(start_ns);
-          static_cast<Shard*>(context)->recorder_.turn(static_cast<std::int64_t>(start_ns - std::min(start_ns, ready)));
+    loop.observe_waits(
+        [](void* context, std::uint64_t waited_ns) noexcept {
+          static_cast<Shard*>(context)->recorder_.turn(static_cast<std::int64_t>(waited_ns));
         },
         this);
   }

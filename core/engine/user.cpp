@@ -55,6 +55,7 @@ void User::begin_iteration(std::uint32_t task, std::uint64_t due_ns, std::uint64
   iteration = turns_++;
   arrival_index = open ? arrival : iteration;
   draws = 0;
+  has_waited_ = false;
   due_ns_ = due_ns;
   ready_ns_ = ready_ns;
   ++population_.counts().started;
@@ -137,6 +138,7 @@ void User::part_is_over(Part part, End end) {
       IterationCounts& counts = population_.counts();
       ++(end == End::completed ? counts.completed : end == End::cut ? counts.cut : counts.interrupted);
       clear_iteration();
+      if (population_.plan().spec->new_connection) population_.close_session(*this);
       if (!retiring_ && !stop_after_part_) {
         state_ = State::free;
         free_since_ns_ = std::max(due_ns_, free_since_ns_);
@@ -477,7 +479,9 @@ User::Next User::start_call(const Instruction& code) {
   const sq_protocol* protocol = shard.plan().protocols()[operation.protocol].protocol;
   Call& call = shard.take_call();
   const std::size_t count = operation.slots.size() + (operation.target_template ? 1 : 0);
-  sq_value* args = call.memory.array<sq_value>(count);
+  static sq_value no_values{};
+  call.has_arguments = count > 0;
+  sq_value* args = count > 0 ? call.memory.array<sq_value>(count) : &no_values;
   ArgumentWriter writer{shard.plan().scenario(), call.memory, &call.sources, this, error};
   for (std::size_t i = 0; i < operation.slots.size(); ++i) {
     if (!writer.write(*operation.slots[i], args[i])) {
@@ -654,6 +658,7 @@ void User::on_call_done(Call& call) {
   shard.record(sample);
   if (UserObserver* observer = shard.observer()) tell_result(*observer, call, outcome, error, detail);
 
+  has_waited_ = true;
   due_ns_ = ready_ns_ = call.end_ns;
   const Instruction& code = program_->code[pc_];
   call_ = nullptr;

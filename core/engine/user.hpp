@@ -51,6 +51,8 @@ class User final : public Scope {
   void wait_for_token() { waits_for_token_ = true; }
 
   bool is_retiring() const { return retiring_; }
+  /// Whether the last iteration waited for an operation: the next may then follow it at once.
+  bool has_waited() const { return has_waited_; }
   Population& owner() const { return population_; }
   std::uint64_t index() const { return user_index; }
   std::uint64_t iterations_begun() const { return turns_; }
@@ -67,11 +69,9 @@ class User final : public Scope {
   std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) override;
   Value& state(std::uint32_t slot) override;
 
-  // The population's: its clock for the next occurrence, its place among the waiting.
-  struct Clock : TimerNode { User* user = nullptr; } clock;
-  std::uint64_t choice_turn = 0;
-  // … and its next iteration, begun from the loop.
-  struct NextTurn : Deferred { User* user = nullptr; } next_turn;
+  struct Clock : TimerNode { User* user = nullptr; };
+  struct NextTurn : Deferred { User* user = nullptr; };
+  std::uint64_t choice_turn = 0;   // the population's: its place among the tasks
 
  private:
   enum class Part : std::uint8_t { none, connect, on_start, task, on_stop };
@@ -134,6 +134,7 @@ class User final : public Scope {
   bool cutting_ = false;
   bool final_ = false;
   bool waits_for_token_ = false;
+  bool has_waited_ = false;
   Call* call_ = nullptr;
   std::uint64_t due_ns_ = 0;       // of the next operation
   std::uint64_t ready_ns_ = 0;     // lag counts from here
@@ -146,6 +147,12 @@ class User final : public Scope {
   std::unique_ptr<std::uint32_t[]> picks_;      // record + 1 by dataset; 0: none yet
   std::unique_ptr<std::uint32_t[]> user_picks_; // … in on_start, for the user's life
   struct Wait : TimerNode { User* user = nullptr; } wait_;
+
+ public:
+  // The population's, and behind what every iteration touches: the clock for the next occurrence,
+  // the next iteration begun from the loop.
+  Clock clock;
+  NextTurn next_turn;
 };
 
 }  // namespace squall

@@ -40,6 +40,7 @@ sq_status stream_connect(sq_shard* shard, const sq_target* target, const sq_conn
     if (SQ_HAS(opts, session)) options.session = opts->session;
     if (SQ_HAS(opts, alpn)) options.alpn = view(opts->alpn);
     options.no_delay = opts->flags & SQ_S_NODELAY;
+    options.is_direct = opts->flags & SQ_S_DIRECT;
   }
   Stream& stream = shard->net->parts().take_stream();
   *out = &stream;

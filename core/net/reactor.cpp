@@ -147,6 +147,7 @@ unsigned Reactor::wait(std::uint64_t timeout_ns, std::uint64_t now_ns) {
 }
 
 unsigned Reactor::dispatch(int fd, std::uint32_t registration, std::uint32_t kernel_events) {
+  if (between_) between_(between_context_, turn_);
   const auto index = static_cast<std::size_t>(fd);
   if (slots_[index].mask == 0 || slots_[index].registration != registration) {
     // Either a callback of this turn dropped the registration after its event was fetched, or the
@@ -161,7 +162,6 @@ unsigned Reactor::dispatch(int fd, std::uint32_t registration, std::uint32_t ker
     if (!watch->alive_ || watch->registration_ != registration) continue;
     const std::uint32_t shown = shown_events(kernel_events, watch->events_);
     if (watch->events_ == 0 || shown == 0) continue;
-    if (turn_hook_) turn_hook_(turn_context_, turn_, clock_ns());
     watch->handler_(watch->context_, fd, shown);
     ++handled;
   }

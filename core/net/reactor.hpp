@@ -82,9 +82,10 @@ class Reactor {
 
   const Turn& turn() const { return turn_; }
 
-  /// Called before each handler with the clock read just then.  Null (default): no clock is read.
-  using TurnHook = void (*)(void* context, const Turn&, std::uint64_t handler_start_ns) noexcept;
-  void set_turn_hook(TurnHook hook, void* context) { turn_hook_ = hook; turn_context_ = context; }
+  /// Called before each handler, outside of any: what the last one deferred may run here, while all
+  /// that it touched is in the cache, and the clock be read.
+  using BetweenHook = void (*)(void* context, const Turn&) noexcept;
+  void set_between_hook(BetweenHook hook, void* context) { between_ = hook; between_context_ = context; }
 
   std::size_t watches() const { return live_watches_; }
 
@@ -114,8 +115,8 @@ class Reactor {
   bool rebuild_wanted_ = false;
   std::atomic<std::uint32_t> state_{kAwake};
   Turn turn_;
-  TurnHook turn_hook_ = nullptr;
-  void* turn_context_ = nullptr;
+  BetweenHook between_ = nullptr;
+  void* between_context_ = nullptr;
   std::vector<Slot> slots_;         // by fd
   std::vector<std::unique_ptr<Watch[]>> blocks_;
   Watch* free_ = nullptr;

@@ -51,6 +51,7 @@ class Stream : public ::sq_stream {
     std::uint64_t session = 0;
     std::string_view alpn;           // comma-separated
     bool no_delay = false;
+    bool is_direct = false;          // write() may answer SQ_DONE
   };
 
   explicit Stream(ShardNet::Parts& parts);
@@ -91,6 +92,7 @@ class Stream : public ::sq_stream {
   void peer_finished();
 
   // stream_send.cpp
+  sq_status write_directly(std::span<const iovec> buffers, void* tag);
   void send_pending();
   bool send_buffers(std::uint64_t limit);
   bool send_file_range(std::uint64_t limit);
@@ -123,47 +125,51 @@ class Stream : public ::sq_stream {
   friend struct ShardNet::Parts;
 
   // Embedded nodes lead back to their stream.
-  struct Timer : TimerNode { Stream* stream; } timer_;
-  struct Later : Deferred { Stream* stream; } later_;
-  struct Waiter : AddressWaiter { Stream* stream; } waiter_;
+  struct Timer : TimerNode { Stream* stream; };
+  struct Later : Deferred { Stream* stream; };
+  struct Waiter : AddressWaiter { Stream* stream; };
 
+  // What each write and each read touches stands first, side by side: with thousands of streams
+  // the memory to be fetched is what they cost.
   ShardNet::Parts& parts_;
   const sq_stream_events* events_ = nullptr;
   void* context_ = nullptr;
   const Target* target_ = nullptr;
-  Watch* watch_ = nullptr;
   std::unique_ptr<TlsSession> tls_;
   int fd_ = -1;
   State state_ = kEnded;
-  bool no_delay_ = false;
+  bool is_direct_ = false;
   bool is_reading_ = true;           // read_enable
   bool has_peer_finished_ = false;
   bool has_finished_ = false;        // our side is shut down
   bool is_shutdown_asked_ = false;   // … or will be, after what is queued
+  bool is_send_broken_ = false;      // the peer reset; what it sent before is still shown
+  bool is_closed_by_plugin_ = false;
+  WriteList queue_;                  // not yet in the kernel
+  std::size_t rest_begin_ = 0, rest_end_ = 0;   // of rest_: not consumed
+  std::uint64_t budget_turn_ = 0, budget_used_ = 0;
+  std::uint64_t wire_sent_ = 0;      // plain connections
+  std::uint64_t pace_ns_ = 0;        // when the bucket allows the next slice; 0: not waiting
+  TokenBucket bucket_;
+
+  Later later_;
+  WriteList written_;                // on_written to be delivered
+  WriteList flushing_;               // kFlush items that wait for acknowledgement
+  Watch* watch_ = nullptr;
+  Buffer rest_;
+  bool no_delay_ = false;
   bool is_counted_ = false;          // in target.open_connections()
   bool was_opened_ = false;
   bool read_again_ = false;          // deferred: show the rest, or what TLS holds
   bool show_rest_ = false;
   bool read_wants_write_ = false;    // TLS
-  bool is_send_broken_ = false;      // the peer reset; what it sent before is still shown
-  bool is_closed_by_plugin_ = false;
   std::uint8_t address_index_ = 0;
+  Timer timer_;
+  Waiter waiter_;
   Failure failure_;
   std::uint64_t session_ = 0;
   std::string alpn_;
-
-  WriteList queue_;                  // not yet in the kernel
-  WriteList flushing_;               // kFlush items that wait for acknowledgement
-  WriteList written_;                // on_written to be delivered
-  TokenBucket bucket_;
-  std::uint64_t pace_ns_ = 0;        // when the bucket allows the next slice; 0: not waiting
   std::uint64_t flush_ns_ = 0, flush_since_ns_ = 0;
-  std::uint64_t budget_turn_ = 0, budget_used_ = 0;
-  std::uint64_t wire_sent_ = 0;      // plain connections
-
-  Buffer rest_;                      // [rest_begin_, rest_end_) is not consumed
-  std::size_t rest_begin_ = 0, rest_end_ = 0;
-
   std::uint64_t phase_start_ns_ = 0, resolve_ns_ = 0, connect_ns_ = 0, tls_ns_ = 0;
 
   Stream* previous_ = nullptr;       // in the shard's list of live streams, or its free list

@@ -34,6 +34,7 @@ void Stream::connect(const Target& target, const ConnectOptions& options, const 
   session_ = options.session;
   alpn_.assign(options.alpn);
   no_delay_ = options.no_delay;
+  is_direct_ = options.is_direct;
   state_ = kResolving;
   is_reading_ = true;
   has_peer_finished_ = has_finished_ = is_shutdown_asked_ = was_opened_ = false;

@@ -32,8 +32,30 @@ sq_status Stream::write(std::span<const iovec> buffers, void* tag) noexcept {
   if (is_send_broken_) return SQ_OK;             // on_closed is on its way
   if (parts_.observer) [[unlikely]] parts_.observer->sent(*target_, buffers);
   const bool was_empty = queue_.is_empty();
+  if (was_empty && is_direct_ && state_ == kOpen && pace_ns_ == 0 && !bucket_.is_limited()) {
+    return write_directly(buffers, tag);
+  }
   queue_.push(parts_.items.take(buffers, tag));
   if (was_empty) send_pending();
+  return SQ_OK;
+}
+
+/// The usual small write: it goes whole and at once, and needs no place in the queue.
+sq_status Stream::write_directly(std::span<const iovec> buffers, void* tag) {
+  std::uint64_t size = 0;
+  for (const iovec& buffer : buffers) size += buffer.iov_len;
+  Transfer sent{Transfer::kBlocked, false, 0, {}};
+  if (size > 0 && size <= turn_budget()) sent = send_some(buffers);
+  if (sent.outcome == Transfer::kFailed) {
+    send_failed(sent.failure);
+    return SQ_OK;                                // on_closed is on its way
+  }
+  if (sent.bytes > 0) count_sent(sent.bytes);
+  if (sent.bytes == size && size > 0) return SQ_DONE;
+  WriteItem* const item = parts_.items.take(buffers, tag);
+  advance(*item, sent.bytes);
+  queue_.push(item);
+  send_pending();
   return SQ_OK;
 }
 

@@ -79,7 +79,7 @@ constexpr Key kPopulation[] = {
     {"after", "population", "begins when that one's last user is gone"},
     {"stop_after", "map", "exact end: iterations, requests, bytes or time"},
     {"sessions", "whole number", "connections that its users share"},
-    {"connection", "keep | new", "new: each iteration begins with no connection"},
+    {"connection", "keep | new", "new: each iteration begins with no connection and no cookies"},
     {"eligible", "each_iteration | at_user_start", "when `needs` is looked at"},
     {"background", "true | false", "not counted in users, ledger and verdict"},
     {"on_start", "list of steps", "once a user, before its first iteration"},

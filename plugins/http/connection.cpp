@@ -32,7 +32,7 @@ sq_status Connection::open(Exchange& exchange, uint64_t now_ns) {
   state_ = State::kOpening;
   exchange_ = &exchange;
   exchange.enter(SQ_PH_CONNECT, now_ns);
-  const sq_connect_opts options{sizeof options, SQ_S_NODELAY, 0, lane_->session->id, {}};
+  const sq_connect_opts options{sizeof options, SQ_S_NODELAY | SQ_S_DIRECT, 0, lane_->session->id, {}};
   const sq_status status =
       host.stream->connect(shard_.handle, lane_->target, &options, &kEvents, this, &stream_);
   if (status != SQ_OK) exchange_ = nullptr;
@@ -107,6 +107,8 @@ void Connection::pump() {
       return;
     }
   }
+  if (state_ == State::kBusy && exchange_ == &exchange && exchange.writes_pending == 0 && !got_first_byte_)
+    exchange.enter(SQ_PH_FIRST_BYTE, shard_.now_ns());
 }
 
 /// Hands the next stretch of the request to the stream: the head with what follows it in memory, a
@@ -123,7 +125,7 @@ bool Connection::write_piece(Exchange::Write& write) {
 
   if (exchange.has_held) {
     exchange.has_held = false;
-    const sq_chunk file = exchange.held;
+    const sq_chunk file = exchange.spare().held;
     if (host.stream->send_file(stream_, file.fd, file.offset, file.len, &write) != SQ_OK)
       return false;
     write.is_busy = true;
@@ -146,15 +148,16 @@ bool Connection::write_piece(Exchange::Write& write) {
       break;
     }
     if (exchange.chunked) {
-      char* end = write.frame;
+      char* const frame = exchange.frame(write);
+      char* end = frame;
       if (exchange.any_chunk_sent) end = std::copy_n("\r\n", 2, end);
-      end = std::to_chars(end, write.frame + sizeof write.frame, chunk.len, 16).ptr;
+      end = std::to_chars(end, frame + Exchange::kFrameBytes, chunk.len, 16).ptr;
       end = std::copy_n("\r\n", 2, end);
-      add({write.frame, static_cast<size_t>(end - write.frame)});
+      add({frame, static_cast<size_t>(end - frame)});
       exchange.any_chunk_sent = true;
     }
     if (piece == Piece::kFile) {
-      exchange.held = chunk;
+      exchange.spare().held = chunk;
       exchange.has_held = true;
       break;
     }
@@ -163,7 +166,13 @@ bool Connection::write_piece(Exchange::Write& write) {
     if (exchange.chunked || bytes >= kPieceBytes) break;
   }
   if (count == 0) return exchange.has_held ? write_piece(write) : true;
-  if (host.stream->write(stream_, buffers, count, &write) != SQ_OK) return false;
+  const sq_status status = host.stream->write(stream_, buffers, count, &write);
+  if (status == SQ_DONE) {
+    exchange.call->bytes_out += bytes;
+    exchange.report_progress();
+    return true;
+  }
+  if (status != SQ_OK) return false;
   write.is_busy = true;
   write.bytes = bytes;
   ++exchange.writes_pending;
@@ -227,9 +236,7 @@ void Connection::on_written(Exchange::Write& write) {
   exchange.call->bytes_out += write.bytes;
   if (state_ != State::kBusy) return;
   exchange.report_progress();
-  if (!exchange.all_sent) return pump();
-  if (exchange.writes_pending == 0 && !got_first_byte_)
-    exchange.enter(SQ_PH_FIRST_BYTE, shard_.now_ns());
+  pump();
 }
 
 // ---- receiving
@@ -345,9 +352,9 @@ void Connection::on_closed(sq_status why, uint32_t kind, std::string_view detail
     if (!exchange->has_verdict) {
       exchange->has_verdict = true;
       exchange->mark(shard_.now_ns());
-      exchange->detail_text = detail.empty() ? std::string_view("eof") : detail;
+      exchange->spare().detail_text = detail.empty() ? std::string_view("eof") : detail;
       exchange->verdict =
-          Verdict::failed(kind == SQ_K_NONE ? uint32_t{SQ_K_CLOSED} : kind, exchange->detail_text);
+          Verdict::failed(kind == SQ_K_NONE ? uint32_t{SQ_K_CLOSED} : kind, exchange->spare().detail_text);
       if (why == SQ_E_TIMEOUT) exchange->verdict.outcome = SQ_OUT_TIMEOUT;
     }
   }

@@ -1,6 +1,8 @@
 // See exchange.hpp.
 #include "exchange.hpp"
 
+#include <utility>
+
 #include "encoding.hpp"
 #include "url.hpp"
 
@@ -26,25 +28,27 @@ void Exchange::reset() {
   lane = nullptr;
   next = nullptr;
   clock = {};
-  phase = SQ_PH_WAIT_CONN;
   hop = {};
-  wants_fresh_connection = has_verdict = false;
   verdict = {};
-  detail_text.clear();
-  hop_path.clear();
-  recycle(url);
-  recycle(body_text);
-  recycle(headers);
-  recycle(scratch.text);
-  scratch.clear();
+  phase = SQ_PH_WAIT_CONN;
+  wants_fresh_connection = has_verdict = false;
   body = nullptr;
   progress_out = progress_in = 0;
   reset_request();
   reset_answer();
+  if (!std::exchange(is_spare_used_, false)) return;
+  recycle(spare_.head);
+  recycle(spare_.scratch.text);
+  spare_.scratch.clear();
+  recycle(spare_.headers);
+  recycle(spare_.body_text);
+  spare_.location.clear();
+  recycle(spare_.url);
+  spare_.hop_path.clear();
+  spare_.detail_text.clear();
 }
 
 void Exchange::reset_request() {
-  recycle(head);
   head_view = {};
   head_is_whole = head_sent = all_sent = chunked = any_chunk_sent = has_held = false;
   part = 0;
@@ -54,10 +58,11 @@ void Exchange::reset_request() {
 void Exchange::reset_answer() {
   status = 0;
   body_bytes = 0;
-  headers.clear();
-  body_text.clear();
-  location.clear();
   keeps_this_body = is_encoded = false;
+  if (!is_spare_used_) return;
+  spare_.headers.clear();
+  spare_.body_text.clear();
+  spare_.location.clear();
 }
 
 void Exchange::report_progress() {
@@ -86,8 +91,10 @@ const char* Exchange::render(const CookieJar* jar, uint64_t now_ns) {
     return nullptr;
   }
   const char* problem = nullptr;
-  if (!body) body = &prepared->body(args, scratch, &problem);
+  if (!body) body = &prepared->body(args, spare().scratch, &problem);
   if (problem) return problem;
+  std::string& head = spare().head;
+  head.clear();
   if (is_static)
     head = prepared->static_head();
   else
@@ -106,7 +113,8 @@ CookieJar::Place Exchange::place() {
           (hop.info->flags & SQ_TG_TLS) != 0};
 }
 
-std::string_view Exchange::find_header(std::string_view name) const {
+std::string_view Exchange::find_header(std::string_view name) {
+  const std::string& headers = spare().headers;
   for (size_t at = 0; at < headers.size();) {
     const size_t value_at = headers.find('\0', at) + 1;
     const size_t end = headers.find('\0', value_at);
@@ -118,6 +126,7 @@ std::string_view Exchange::find_header(std::string_view name) const {
 }
 
 const std::string& Exchange::effective_url() {
+  std::string& url = spare().url;
   if (url.empty() && hop.info) {
     append_origin(url, *hop.info);
     if (hop.is_first)

@@ -68,8 +68,8 @@ void ResponseParser::on_field_impl(beast::field name, string_view name_text, str
   if (++field_count_ > kMaxFields) return stop(Verdict::failed(SQ_K_LIMIT, "header fields"), error);
   if (is_informational() || header_done_) return;  // 1xx and trailers are of no use to anybody
   if (exchange_.prepared->keeps_headers) {
-    exchange_.headers.append(name_text.data(), name_text.size()).push_back('\0');
-    exchange_.headers.append(value.data(), value.size()).push_back('\0');
+    exchange_.spare().headers.append(name_text.data(), name_text.size()).push_back('\0');
+    exchange_.spare().headers.append(value.data(), value.size()).push_back('\0');
   }
   switch (name) {
     case beast::field::set_cookie:
@@ -77,7 +77,7 @@ void ResponseParser::on_field_impl(beast::field name, string_view name_text, str
       jar_->store(plain(value), exchange_.place(), now_ns_, std::time(nullptr));
       break;
     case beast::field::location:
-      if (exchange_.prepared->redirects) exchange_.location = plain(value);
+      if (exchange_.prepared->redirects) exchange_.spare().location = plain(value);
       break;
     case beast::field::content_encoding:
       // Exactly one known encoding is undone; others, and stacks of them, are shown as they came.
@@ -101,18 +101,18 @@ void ResponseParser::on_body_init_impl(const boost::optional<uint64_t>&, error_c
   exchange_.keeps_this_body = exchange_.prepared->keeps_body;
   exchange_.is_encoded = exchange_.is_encoded && exchange_.prepared->decodes;
   if (!exchange_.is_encoded) return;
-  if (!exchange_.decoder) exchange_.decoder = std::make_unique<Decoder>();
-  exchange_.decoder->begin(exchange_.prepared->instance.decode_limit);
+  if (!exchange_.spare().decoder) exchange_.spare().decoder = std::make_unique<Decoder>();
+  exchange_.spare().decoder->begin(exchange_.prepared->instance.decode_limit);
 }
 
 size_t ResponseParser::on_body_impl(string_view piece, error_code& error) {
   error = {};
   exchange_.body_bytes += piece.size();
   if (!exchange_.keeps_this_body) return piece.size();
-  std::string& kept = exchange_.body_text;
+  std::string& kept = exchange_.spare().body_text;
   const uint64_t limit = exchange_.prepared->keep_bytes;
   if (exchange_.is_encoded) {
-    const auto result = exchange_.decoder->decode(plain(piece), kept, limit);
+    const auto result = exchange_.spare().decoder->decode(plain(piece), kept, limit);
     if (result == Decoder::Result::kBroken)
       stop(Verdict::failed(SQ_K_PROTOCOL, "content-encoding"), error);
     else if (result == Decoder::Result::kTooLarge)
@@ -131,7 +131,7 @@ size_t ResponseParser::on_chunk_body_impl(uint64_t, string_view piece, error_cod
 void ResponseParser::on_finish_impl(error_code& error) {
   error = {};
   if (exchange_.keeps_this_body && exchange_.is_encoded && exchange_.body_bytes > 0 &&
-      !exchange_.decoder->is_complete())
+      !exchange_.spare().decoder->is_complete())
     stop(Verdict::failed(SQ_K_PROTOCOL, "content-encoding"), error);
 }
 

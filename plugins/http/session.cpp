@@ -203,7 +203,7 @@ bool Session::follow_redirect(Exchange* exchange) {
   const int status = exchange->status;
   const bool is_redirect =
       status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-  if (!is_redirect || exchange->prepared->redirects == 0 || exchange->location.empty())
+  if (!is_redirect || exchange->prepared->redirects == 0 || exchange->spare().location.empty())
     return false;
   const auto fail = [&](uint32_t kind, std::string_view detail) {
     exchange->verdict = Verdict::failed(kind, detail);
@@ -213,7 +213,7 @@ bool Session::follow_redirect(Exchange* exchange) {
   std::string origin;
   append_origin(origin, *exchange->hop.info);
   const std::string url =
-      resolve_reference(origin, path_of(exchange->effective_url()), exchange->location);
+      resolve_reference(origin, path_of(exchange->effective_url()), exchange->spare().location);
   const sq_target* target = url.empty() ? nullptr : host.target->match(plugin::str(url));
   if (!target) return fail(SQ_K_OFF_LIST, "redirect");
 
@@ -233,9 +233,9 @@ bool Session::follow_redirect(Exchange* exchange) {
   hop.target = target;
   hop.info = host.target->info(target);
   hop.is_first = false;
-  exchange->hop_path = path_of(url);
-  hop.path = exchange->hop_path;
-  exchange->url.clear();
+  exchange->spare().hop_path = path_of(url);
+  hop.path = exchange->spare().hop_path;
+  exchange->spare().url.clear();
   exchange->reset_answer();
   exchange->has_verdict = false;
   exchange->verdict = {};
@@ -266,13 +266,13 @@ sq_status Session::output(const sq_call* call, uint32_t index, std::string_view 
       *out = plugin::int_value(exchange->status);
       return SQ_OK;
     case kOutBody:
-      *out = plugin::bytes_value(exchange->body_text);
+      *out = plugin::bytes_value(exchange->spare().body_text);
       return SQ_OK;
     case kOutSize:
       *out = plugin::int_value(static_cast<int64_t>(exchange->body_bytes));
       return SQ_OK;
     case kOutUrl:
-      *out = plugin::text_value(exchange->url);
+      *out = plugin::text_value(exchange->spare().url);
       return SQ_OK;
     case kOutHeader:
       *out = plugin::text_value(exchange->find_header(key));

@@ -156,6 +156,38 @@ TEST(Users, AFailedLoginStopsItsUserAndStillLogsOut) {
   EXPECT_EQ(script().started[0], 5u * 99u);
 }
 
+TEST(Users, AskedForNewConnectionsBeginEachIterationWithASessionOfItsOwn) {
+  for (const bool is_new : {false, true}) {
+    ScenarioBuilder builder;
+    const auto task = builder.task("page", {0, 3});
+    PopulationSpec& population = builder.population("visitors", {{task, 1.0}});
+    population.load.users = 3;
+    population.new_connection = is_new;
+    population.stop_after.iterations = 30;
+    script() = {};
+    script().on_start = takes(5 * kMs);
+    const RunResult result = VirtualRun(builder.scenario).run();
+    EXPECT_EQ(population_of(result).iterations.completed, 30u);
+    EXPECT_EQ(script().sessions_opened, is_new ? 30u : 3u);
+    EXPECT_EQ(script().sessions_open, 0u);
+  }
+}
+
+TEST(Users, ATaskWithoutAnOperationNeitherRecursesNorStopsTheOthers) {
+  ScenarioBuilder builder;
+  const auto empty = builder.task("empty", {});
+  const auto page = builder.task("page", {0});
+  builder.population("idle", {{empty, 1.0}}).load.users = 1;
+  builder.scenario.populations.back().stop_after.iterations = 100'000;
+  builder.population("visitors", {{page, 1.0}}).load.users = 1;
+  builder.scenario.populations.back().stop_after.iterations = 10;
+  script() = {};
+  script().on_start = takes(5 * kMs);
+  const RunResult result = VirtualRun(builder.scenario).run();
+  EXPECT_EQ(population_of(result, 0).iterations.completed, 100'000u);
+  EXPECT_EQ(population_of(result, 1).iterations.completed, 10u);
+}
+
 TEST(Ends, RatesAreTakenOverThePlannedTime) {
   // The population ends with its last arrival, a little before the second in which the controller looks.
   ScenarioBuilder builder;

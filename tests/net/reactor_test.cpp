@@ -9,7 +9,9 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <thread>
+#include <vector>
 
 namespace squall {
 namespace {
@@ -224,27 +226,76 @@ TEST(Reactor, WakeEndsTheNextSleepAndIsNotLostWhileAwake) {
   other.join();
 }
 
-TEST(Reactor, TellsWhenEachHandlerBegan) {
+TEST(Reactor, CallsTheHookBeforeEachHandler) {
   Reactor reactor;
   Pair a, b;
   Seen seen;
-  std::vector<std::uint64_t> starts;
-  reactor.set_turn_hook(
-      [](void* context, const Turn& turn, std::uint64_t start_ns) noexcept {
-        EXPECT_GE(start_ns, turn.return_ns);
+  std::vector<int> handled_before;
+  struct Context {
+    Seen& seen;
+    std::vector<int>& handled_before;
+  } context{seen, handled_before};
+  reactor.set_between_hook(
+      [](void* self, const Turn& turn) noexcept {
         EXPECT_GE(turn.return_ns, turn.enter_ns);
         EXPECT_GE(turn.enter_ns, turn.previous_return_ns);
-        static_cast<std::vector<std::uint64_t>*>(context)->push_back(start_ns);
+        auto& own = *static_cast<Context*>(self);
+        own.handled_before.push_back(own.seen.count);
       },
-      &starts);
+      &context);
   reactor.watch(a.a, SQ_FD_READ, Seen::handle, &seen);
   reactor.watch(b.a, SQ_FD_READ, Seen::handle, &seen);
   a.feed();
   b.feed();
   reactor.wait(0);
-  ASSERT_EQ(starts.size(), 2u);
-  EXPECT_LE(starts[0], starts[1]);
+  EXPECT_EQ(handled_before, (std::vector<int>{0, 1}));
   EXPECT_FALSE(reactor.turn().slept);
+}
+
+TEST(Reactor, HandlesSomeHundredATurnAndLooksAgainWhenAllAreDone) {
+  constexpr int kPairs = 600;
+  Reactor reactor;
+  std::vector<std::unique_ptr<Pair>> pairs;
+  Seen seen;
+  for (int i = 0; i < kPairs; ++i) {
+    pairs.push_back(std::make_unique<Pair>());
+    ASSERT_NE(reactor.watch(pairs.back()->a, SQ_FD_READ, Seen::handle, &seen), nullptr);
+    pairs.back()->feed();
+  }
+  const unsigned first = reactor.wait(0);
+  const std::uint64_t looked = reactor.turn().enter_ns;
+  EXPECT_LT(first, 600u);
+  unsigned sum = first;
+  while (sum < kPairs) {
+    const unsigned handled = reactor.wait(kForever);   // does not sleep: events are left
+    ASSERT_GT(handled, 0u);
+    EXPECT_EQ(reactor.turn().enter_ns, looked);
+    sum += handled;
+  }
+  EXPECT_EQ(sum, 600u);
+  EXPECT_EQ(seen.count, 600);
+  EXPECT_GT(reactor.wait(0), 0u);                      // nobody read: all are ready again
+  EXPECT_GT(reactor.turn().enter_ns, looked);
+}
+
+TEST(Reactor, AnEventThatWasFetchedForAWatchThatIsGoneIsDropped) {
+  constexpr int kPairs = 600;
+  Reactor reactor;
+  std::vector<std::unique_ptr<Pair>> pairs;
+  std::vector<Watch*> watches;
+  Seen seen;
+  for (int i = 0; i < kPairs; ++i) {
+    pairs.push_back(std::make_unique<Pair>());
+    watches.push_back(reactor.watch(pairs.back()->a, SQ_FD_READ, Seen::handle, &seen));
+    pairs.back()->feed();
+  }
+  const unsigned first = reactor.wait(0);
+  for (Watch* watch : watches) reactor.unwatch(*watch);
+  Seen fresh;
+  reactor.watch(pairs.back()->a, SQ_FD_READ, Seen::handle, &fresh);   // the same number, another life
+  while (fresh.count == 0) reactor.wait(kForever);
+  EXPECT_EQ(seen.count, static_cast<int>(first));
+  EXPECT_EQ(fresh.count, 1);
 }
 
 TEST(Reactor, HoldsTensOfThousands) {

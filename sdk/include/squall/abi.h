@@ -70,7 +70,7 @@ enum { SQ_T_NULL, SQ_T_BOOL, SQ_T_I64, SQ_T_F64, SQ_T_STR, SQ_T_BYTES, SQ_T_DURA
        SQ_T_LIST, SQ_T_MAP, SQ_T_TARGET, SQ_T_SOURCE };
 
 typedef int32_t sq_status;                                              /* 0 ok, < 0 error */
-enum { SQ_OK = 0, SQ_E_INVALID = -1, SQ_E_UNSUPPORTED = -2, SQ_E_NOMEM = -3, SQ_E_STATE = -4,
+enum { SQ_OK = 0, SQ_DONE = 1, SQ_E_INVALID = -1, SQ_E_UNSUPPORTED = -2, SQ_E_NOMEM = -3, SQ_E_STATE = -4,
        SQ_E_CLOSED = -5, SQ_E_LIMIT = -6, SQ_E_IO = -7, SQ_E_INTERNAL = -8, SQ_E_TIMEOUT = -9 };
 typedef struct sq_error { int32_t code; int32_t sys_errno; char text[248]; } sq_error; /* frozen */
 
@@ -239,7 +239,8 @@ typedef struct sq_connect_opts {         /* plugin-allocated, on the stack */
   uint64_t session;                     /* of session_open(): picks source address and client certificate */
   sq_str alpn;                          /* comma-separated; verification, CA, SNI are the target's */
 } sq_connect_opts;
-enum { SQ_S_NODELAY = 1u << 0 };
+enum { SQ_S_NODELAY = 1u << 0,
+       SQ_S_DIRECT = 1u << 1 /* write() may answer SQ_DONE */ };
 typedef struct sq_stream_info {         /* host-allocated */
   uint32_t struct_size, flags;
   uint64_t resolve_ns, connect_ns, tls_ns;
@@ -259,7 +260,8 @@ typedef struct sq_stream_api {
   uint32_t struct_size, flags;
   SQ_FN(sq_status, connect, (sq_shard *, const sq_target *, const sq_connect_opts *, const sq_stream_events *, void *ctx,
                              sq_stream **out));                         /* [shard] */
-  /* Buffers stay the plugin's until on_written(tag).  n <= 64.  Writes are sent in order. [shard] */
+  /* Buffers stay the plugin's until on_written(tag).  n <= 64.  Writes are sent in order.  SQ_DONE
+     (of a stream opened with SQ_S_DIRECT): all is in the kernel already, no on_written comes. [shard] */
   SQ_FN(sq_status, write, (sq_stream *, const sq_buf *bufs, uint32_t n, void *tag));
   SQ_FN(void, read_enable, (sq_stream *, uint32_t on));  /* on after open; off = back-pressure [shard] */
   SQ_FN(void, shutdown, (sq_stream *));                  /* half-close after queued writes [shard] */
