@@ -53,7 +53,7 @@ User& Population::user_at(std::uint64_t index) {
     rank = index / rank_.size() * owned_per_turn_ + rank_[index % rank_.size()];
   }
   if (rank >= users_.size()) users_.resize(rank + 1);
-  if (!users_[rank]) users_[rank] = std::make_unique<User>(*this, index);
+  if (!users_[rank]) users_[rank] = std::make_unique<User>(*this, index, static_cast<std::uint32_t>(rank));
   return *users_[rank];
 }
 
@@ -136,14 +136,16 @@ std::uint64_t Population::session_index(const User& user) const {
   return plan_.spec->sessions ? user.index() % plan_.spec->sessions : user.index();
 }
 
+std::size_t Population::session_place(const User& user) const {
+  return plan_.spec->sessions ? session_index(user) : user.rank();
+}
+
 void* Population::session(User& user, std::uint32_t protocol, std::string& error) {
   const std::size_t protocols = shard_.plan().protocols().size();
-  const std::uint64_t index = session_index(user);
-  const std::size_t place =
-      plan_.spec->sessions ? index : index / rank_.size() * owned_per_turn_ + rank_[index % rank_.size()];
+  const std::size_t place = session_place(user);
   if ((place + 1) * protocols > sessions_.size()) sessions_.resize((place + 1) * protocols, nullptr);
   void*& session = sessions_[place * protocols + protocol];
-  if (!session) session = shard_.open_session(protocol, plan_.index, index, error);
+  if (!session) session = shard_.open_session(protocol, plan_.index, session_index(user), error);
   return session;
 }
 
@@ -164,8 +166,7 @@ void Population::close_session(User& user) {
     for (std::size_t first = 0; first < sessions_.size(); first += protocols) close_sessions(first);
     return;
   }
-  const std::uint64_t index = user.index();
-  close_sessions((index / rank_.size() * owned_per_turn_ + rank_[index % rank_.size()]) * protocols);
+  close_sessions(session_place(user) * protocols);
 }
 
 // ---- tokens and tasks ------------------------------------------------------------------------------------

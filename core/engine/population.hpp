@@ -88,6 +88,7 @@ class Population {
  private:
   BudgetLease::Answer take(std::uint32_t budget, BudgetPlan::Unit unit, User* waiter);
   std::uint64_t session_index(const User& user) const;
+  std::size_t session_place(const User& user) const;   // in sessions_, times the number of protocols
   void close_sessions(std::size_t first);
   bool all_have_stopped() const;
 

@@ -391,6 +391,7 @@ void Shard::on_complete(Call& call) {
     return;
   }
   call.state = Call::State::completed;
+  for (int line = 0; line < 3; ++line) __builtin_prefetch(reinterpret_cast<const char*>(call.user) + 64 * line);
   if (call.outcome > SQ_OUT_CANCELLED || call.kind > SQ_K_OFF_LIST) {
     loop_.plugin_fault(fmt::format("{}: unknown outcome {} or kind {}", call.operation->spec->operation_name,
                                    call.outcome, call.kind));

@@ -22,7 +22,8 @@ ErrorClass class_of(const sq_call& call) {
 
 }  // namespace
 
-User::User(Population& population, std::uint64_t index) : population_(population) {
+User::User(Population& population, std::uint64_t index, std::uint32_t rank)
+    : population_(population), rank_(rank) {
   const Shard& shard = population.shard();
   seed = shard.plan().scenario().seed;
   this->population = population.plan().index;

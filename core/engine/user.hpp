@@ -25,7 +25,8 @@ class UserObserver;
 /// Thread: its shard's. 100,000 of them live in a process: keep it small.
 class User final : public Scope {
  public:
-  User(Population& population, std::uint64_t index);
+  /// `rank`: its place among its shard's users of this population.
+  User(Population& population, std::uint64_t index, std::uint32_t rank);
   ~User() override;
   User(const User&) = delete;
   User& operator=(const User&) = delete;
@@ -55,6 +56,7 @@ class User final : public Scope {
   bool has_waited() const { return has_waited_; }
   Population& owner() const { return population_; }
   std::uint64_t index() const { return user_index; }
+  std::uint32_t rank() const { return rank_; }
   std::uint64_t iterations_begun() const { return turns_; }
   std::uint64_t free_since_ns() const { return free_since_ns_; }
   std::uint32_t task() const { return task_; }
@@ -125,6 +127,7 @@ class User final : public Scope {
   const Program* program_ = nullptr;
   std::uint32_t pc_ = 0;
   std::uint32_t task_ = 0;
+  std::uint32_t rank_ = 0;
   State state_ = State::absent;
   Part part_ = Part::none;
   bool running_ = false;          // inside run()

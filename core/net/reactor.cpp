@@ -52,7 +52,7 @@ std::uint64_t event_key(int fd, std::uint32_t registration) {
 
 }  // namespace
 
-Reactor::Reactor() : ready_(std::make_unique<epoll_event[]>(kEventsPerLook)) {
+Reactor::Reactor() : ready_(std::make_unique<epoll_event[]>(kEventsPerLook + 2)) {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "cannot make an epoll");
   wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -125,6 +125,20 @@ void Reactor::look(std::uint64_t timeout_ns, std::uint64_t now_ns) {
                 turn_.return_ns - turn_.enter_ns > 2000u + 500u * static_cast<unsigned>(ready_end_);
 }
 
+/// With thousands of watches neither they nor what they lead to are in the cache: both are on their way
+/// while the event before them is handled.
+void Reactor::fetch_ahead() const {
+  const auto watch_of = [this](int i) -> const Watch* {
+    const int fd = static_cast<int>(static_cast<std::uint32_t>(ready_[i].data.u64));
+    return i < ready_end_ && fd >= 0 ? slots_[static_cast<std::size_t>(fd)].first : nullptr;
+  };
+  if (const Watch* next = watch_of(ready_next_)) {
+    const char* context = static_cast<const char*>(next->context_);
+    for (int line = 0; line < 3; ++line) __builtin_prefetch(context + 64 * line);
+  }
+  if (const Watch* after = watch_of(ready_next_ + 1)) __builtin_prefetch(after);
+}
+
 unsigned Reactor::wait(std::uint64_t timeout_ns, std::uint64_t now_ns) {
   ++turn_.number;
   if (ready_next_ == ready_end_) look(timeout_ns, now_ns);
@@ -132,6 +146,7 @@ unsigned Reactor::wait(std::uint64_t timeout_ns, std::uint64_t now_ns) {
   const int end = std::min(ready_end_, ready_next_ + kEventsPerTurn);
   while (ready_next_ < end) {
     const epoll_event event = ready_[ready_next_++];
+    fetch_ahead();
     const std::uint64_t key = event.data.u64;
     const int fd = static_cast<int>(static_cast<std::uint32_t>(key));
     if (fd >= 0) handled += dispatch(fd, static_cast<std::uint32_t>(key >> 32), event.events);

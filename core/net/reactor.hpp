@@ -100,6 +100,7 @@ class Reactor {
   int sleep(std::uint64_t timeout_ns);
   int poll(std::uint64_t timeout_ns);
   void look(std::uint64_t timeout_ns, std::uint64_t now_ns);
+  void fetch_ahead() const;
   unsigned dispatch(int fd, std::uint32_t registration, std::uint32_t kernel_events);
   bool register_anew(int fd, std::uint32_t mask);
   bool apply(int fd);

@@ -33,6 +33,7 @@ Transfer Stream::receive_some(void* data, std::size_t size) {
 }
 
 void Stream::receive() {
+  __builtin_prefetch(context_);   // the plugin's state, while the kernel copies
   std::uint64_t received = 0;
   while (state_ == kOpen && is_reading_) {
     const bool has_rest = rest_end_ > rest_begin_;

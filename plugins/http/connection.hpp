@@ -65,6 +65,7 @@ class Connection {
   Lane* lane_;  // null once dropped
   sq_stream* stream_ = nullptr;
   Exchange* exchange_ = nullptr;
+  sq_call* call_ = nullptr;  // of the last exchange, to be fetched beside it
   State state_ = State::kOpening;
   bool got_first_byte_ = false;
   int informational_ = 0;
