@@ -135,6 +135,7 @@ void Shard::begin_running() {
   busy_wall_ns_ = loop_.now_ns();
   const auto [cpu, delay] = loop_.reactor() ? thread_times() : std::pair<std::uint64_t, std::uint64_t>{};
   busy_spent_ns_ = cpu + delay;
+  busy_cpu_ns_ = cpu;
   arm(tick_, zero_ns_ + kSecondNs);
   for (std::size_t i = 0; i < populations_.size(); ++i) {
     const PopulationSpec& spec = *populations_[i]->plan().spec;
@@ -285,7 +286,8 @@ double Shard::busy() {
   const double share = wall ? static_cast<double>(cpu + delay - busy_spent_ns_) / static_cast<double>(wall) : 0;
   busy_wall_ns_ = now;
   busy_spent_ns_ = cpu + delay;
-  cpu_s_ = static_cast<double>(cpu) / 1e9;
+  cpu_s_ = static_cast<double>(cpu - busy_cpu_ns_) / 1e9;
+  busy_cpu_ns_ = cpu;
   return std::min(share, 1.0);
 }
 
@@ -512,7 +514,7 @@ void Shard::accept(std::uint32_t budget, const BudgetGrant& grant) {
   if (try_again || place.lease.over()) {
     std::vector<User*> waiting;
     waiting.swap(place.waiting);
-    for (User* user : waiting) user->resume();
+    for (User* user : waiting) user->token_came();
   }
   if (place.lease.over()) budget_is_over(budget);
 }
@@ -529,7 +531,7 @@ void Shard::budget_is_over(std::uint32_t budget) {
     if (plan.task != kNone) population->finish_task(plan.task);
     else if (population->plan().index == plan.population) population->finish_task(kNone);
   }
-  for (User* user : waiting) user->resume();
+  for (User* user : waiting) user->token_came();
 }
 
 }  // namespace squall

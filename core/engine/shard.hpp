@@ -179,8 +179,8 @@ class Shard final {
   Step connect_, run_, horizon_, tick_, drain_, grace_, close_guard_;
   std::vector<std::unique_ptr<Step>> starts_;
   std::uint64_t step_failures_ = 0;
-  std::uint64_t busy_wall_ns_ = 0, busy_spent_ns_ = 0;
-  double cpu_s_ = 0;
+  std::uint64_t busy_wall_ns_ = 0, busy_spent_ns_ = 0, busy_cpu_ns_ = 0;   // up to the last tick
+  double cpu_s_ = 0;   // since the tick before it
 };
 
 }  // namespace squall

@@ -64,6 +64,8 @@ class User final : public Scope {
   // From the shard.
   void on_call_done(Call& call);
   void resume();               // a timer or a token it waited for
+  /// It may have left meanwhile: the end of a budget retires those who wait for it.
+  void token_came() { if (waits_for_token_) resume(); }
 
   // Scope
   std::int64_t unix_ns() const override;

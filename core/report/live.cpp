@@ -26,6 +26,10 @@ std::uint64_t last_second_count(const Snapshot& snapshot, std::uint32_t series) 
   return 0;
 }
 
+bool has_records(const Snapshot& snapshot) {
+  return std::ranges::any_of(snapshot.sources, [](const SourceState& source) { return source.last_sequence > 0; });
+}
+
 std::uint64_t users_of(const Snapshot& snapshot) {
   std::uint64_t users = 0;
   for (const PopulationTotals& population : snapshot.populations) {
@@ -56,6 +60,14 @@ class Live::Screen {
     return fmt::format("{:02}:{:02}", seconds / 60, seconds % 60);
   }
 
+  /// Before the first second is over nobody knows how many users there are; 0 would be a lie.
+  std::string state_text(const Snapshot& snapshot, std::int64_t run_time_ns, bool is_stopping) const {
+    std::string text;
+    if (run_time_ns < 0) text = fmt::format("  connecting, load begins in {} s", (-run_time_ns + 999'999'999) / 1'000'000'000);
+    else if (has_records(snapshot)) text = fmt::format("  users {}", count_text(users_of(snapshot)));
+    return text + (is_stopping ? "  draining" : "");
+  }
+
   void erase() {
     if (lines_ > 0) fmt::print(options_.out, "\x1b[{}A\x1b[J", lines_);
     lines_ = 0;
@@ -77,7 +89,7 @@ class Live::Screen {
       for (std::size_t i = 0; i < kBar; ++i) text += i < filled ? "#" : ".";
       text += fmt::format("] {:.0f} %", share * 100);
     }
-    text += fmt::format("  users {}{}\n", count_text(users_of(snapshot)), is_stopping ? "  draining" : "");
+    text += state_text(snapshot, run_time_ns, is_stopping) + "\n";
     auto list = series_to_show(snapshot);
     const std::size_t room = height > 6 ? height - 5 : 3;
     const std::size_t hidden = list.size() > room ? list.size() - room : 0;
@@ -99,9 +111,15 @@ class Live::Screen {
   }
 
   void print_line(const Snapshot& snapshot, std::int64_t run_time_ns, bool is_stopping) {
-    const bool changed = is_stopping != was_stopping_;
+    const bool changed = is_stopping != was_stopping_ || (run_time_ns < 0 && !has_told_connecting_);
     was_stopping_ = is_stopping;
     if (!changed && !is_line_due(run_time_ns / 1'000'000'000)) return;
+    if (run_time_ns < 0 || !has_records(snapshot)) {
+      has_told_connecting_ = true;
+      fmt::print(options_.out, "{}{}\n", clock_text(run_time_ns), state_text(snapshot, run_time_ns, is_stopping));
+      std::fflush(options_.out);
+      return;
+    }
     std::uint64_t now = 0;
     if (!snapshot.windows.empty()) {
       for (const SeriesWindow& window : snapshot.windows.back()->series) now += window.counts.count();
@@ -116,6 +134,7 @@ class Live::Screen {
   LiveOptions options_;
   std::size_t lines_ = 0;
   bool was_stopping_ = false;
+  bool has_told_connecting_ = false;
 };
 
 Live::Live(LiveOptions options) : screen_(std::make_unique<Screen>(std::move(options))) {}

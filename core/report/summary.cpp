@@ -39,12 +39,14 @@ void add_thresholds(std::string& out, const RunResult& result, const SummaryStyl
 void add_series(std::string& out, const RunResult& result, const SummaryStyle& style) {
   const auto list = series_to_show(result.snapshot);
   if (list.empty()) return;
-  bool has_closed = false;
+  // Of several kinds of load the closed ones are marked: the note is not about the others.
+  const auto is_closed = [](const SeriesTotals* series) { return series->key.model == LoadModel::closed; };
+  const bool has_closed = std::ranges::any_of(list, is_closed);
+  const char* mark = has_closed && !std::ranges::all_of(list, is_closed) ? " *" : "";
   Table table({"name", "count", "/s", "failed", "p50", "p90", "p99", "max", "sent", "received"});
   for (const SeriesTotals* series : list) {
-    has_closed = has_closed || series->key.model == LoadModel::closed;
     const SparseHistogram& times = series->response;
-    table.add({printable(fmt::format("{}/{}", series->key.population, series->key.name)),
+    table.add({printable(fmt::format("{}/{}", series->key.population, series->key.name)) + (is_closed(series) ? mark : ""),
                count_text(series->counts.count()), fmt::format("{:.1f}", series_rate_per_s(*series, result.snapshot)),
                percent(series->counts.failed, series->counts.count()),
                time_text(static_cast<double>(times.quantile_ns(0.5))), time_text(static_cast<double>(times.quantile_ns(0.9))),
@@ -53,7 +55,9 @@ void add_series(std::string& out, const RunResult& result, const SummaryStyle& s
   }
   out += "\nresponse times, from when each was due\n";
   out += table.print(style.width);
-  if (has_closed) out += "  (closed loop: a user's next request waits for its last, so due is when it started)\n";
+  if (has_closed) {
+    out += fmt::format("  ({}closed loop: a user's next request waits for its last, so due is when it started)\n", *mark ? "* " : "");
+  }
 }
 
 void add_errors(std::string& out, const RunResult& result) {

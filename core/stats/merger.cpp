@@ -199,10 +199,11 @@ void Merger::add_window(const WindowRecord& record) {
 
   Source& source = this->source(record.source);
   for (std::int64_t number = record.from_window; number <= last; ++number) {
-    const double spread = samples / static_cast<double>(last - record.from_window + 1);
+    const auto windows = static_cast<double>(last - record.from_window + 1);
+    const double spread = samples / windows;
     if (number * kWindowNs >= options_.warmup_ns) {
       if (record.generator.busy >= options_.busy_limit)
-        source.busy[number] = {record.generator.busy, spread};
+        source.busy[number] = {record.generator.busy, spread, record.generator.cpu_s / windows};
       source.state.busy_max = std::max(source.state.busy_max, record.generator.busy);
     }
     MergedWindow* merged = writable(number);
@@ -241,8 +242,9 @@ Merger::BusyRun Merger::longest_run(const Source& source) {
     if (window != next) run = {};
     next = window + 1;
     ++run.length;
-    run.busy += entry.first;
-    run.samples += entry.second;
+    run.busy += entry.busy;
+    run.samples += entry.samples;
+    run.cpu_s += entry.cpu_s;
     if (run.length > longest.length) longest = run;
   }
   return longest;
@@ -262,6 +264,7 @@ void Merger::sum_up(Source& source) {
   state.busy_streak = longest.length;
   state.streak_busy = longest.length == 0 ? 0 : longest.busy / longest.length;
   state.streak_rate_per_s = longest.length == 0 ? 0 : longest.samples / longest.length;
+  state.streak_own_share = longest.busy > 0 && longest.cpu_s > 0 ? std::min(longest.cpu_s / longest.busy, 1.0) : 1;
 
   for (const PopulationWindow& window : source.populations) {
     if (window.population >= snapshot_.populations.size()) continue;

@@ -58,6 +58,10 @@ class Merger {
     std::uint32_t length = 0;
     double busy = 0;
     double samples = 0;
+    double cpu_s = 0;
+  };
+  struct BusyWindow {
+    double busy, samples, cpu_s;
   };
   struct Source {
     std::uint64_t watermark = 0;  // all sequences up to here are in
@@ -68,8 +72,7 @@ class Merger {
     std::vector<PopulationWindow> populations;
     std::vector<ConnectionCounts> connections;
     std::vector<SourceSums> sums;  // by 2 * series + phase
-    std::map<std::int64_t, std::pair<double, double>>
-        busy;  // window -> busy, samples; not yet folded
+    std::map<std::int64_t, BusyWindow> busy;  // not yet folded
     BusyRun run;
     BusyRun longest;
     SourceState state;

@@ -163,6 +163,21 @@ void Recorder::close_window(std::int64_t next_window) {
 
 std::vector<WindowRecord> Recorder::drain(std::int64_t now_ns, double busy, double cpu_s) {
   if (now_ns >= window_end_ns_) close_window(now_ns / kWindowNs);
+  // A sample may have closed the window before the gauges of its end were there.
+  for (WindowRecord& record : closed_) {
+    for (std::size_t i = 0; i < populations_.size(); ++i) {
+      PopulationWindow& window = record.populations[i];
+      window.users_planned = populations_[i].users_planned;
+      window.users_present = populations_[i].users_present;
+      window.users_retiring = populations_[i].users_retiring;
+      window.in_flight = populations_[i].in_flight;
+    }
+    record.connections = connections_;
+  }
+  return hand_over(busy, cpu_s);
+}
+
+std::vector<WindowRecord> Recorder::hand_over(double busy, double cpu_s) {
   for (WindowRecord& record : closed_) record.generator.busy = busy;
   if (!closed_.empty()) closed_.back().generator.cpu_s = cpu_s;
   return std::exchange(closed_, {});
@@ -172,7 +187,7 @@ std::vector<WindowRecord> Recorder::finish(std::int64_t now_ns, double busy, dou
   if (now_ns >= window_end_ns_) close_window(now_ns / kWindowNs);
   close_window(window_ + 1);
   closed_.back().final = true;
-  return drain(now_ns, busy, cpu_s);
+  return hand_over(busy, cpu_s);
 }
 
 }  // namespace squall

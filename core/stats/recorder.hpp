@@ -90,6 +90,7 @@ class Recorder {
   Cell& new_cell(std::size_t slot);
   void count_error(Cell& cell, const Sample& sample);
   void close_window(std::int64_t next_window);
+  std::vector<WindowRecord> hand_over(double busy, double cpu_s);
 
   RecorderOptions options_;
   std::int64_t window_ = 0;

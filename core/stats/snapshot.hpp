@@ -63,6 +63,7 @@ struct SourceState {
       0;                   // most consecutive windows at or above the limit, after the warm-up
   double streak_busy = 0;  // mean of those windows
   double streak_rate_per_s = 0;  // iterations and samples it began in them, per second
+  double streak_own_share = 1;   // of the busy time: CPU that it had; the rest it waited for one
   double cpu_s = 0;
   bool complete() const { return final && missing == 0; }
 };

@@ -56,8 +56,8 @@ struct ThresholdNames {
   std::vector<std::string> populations;
   std::vector<std::string> probes;
 };
-/// Decides what a name means: scope `any` becomes step, task or population.  A name that is none of
-/// these, or several, is a mistake.
+/// Decides what a name means: scope `any` becomes the first of step, task and population that is
+/// called so.  A name that is none of these is a mistake.
 std::optional<ThresholdError> resolve_threshold(Threshold& threshold, const ThresholdNames& names);
 
 struct ThresholdResult {

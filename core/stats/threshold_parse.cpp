@@ -432,20 +432,11 @@ std::optional<ThresholdError> resolve_threshold(Threshold& rule, const Threshold
     }
     return std::nullopt;
   }
-  std::string found;
-  std::string hint;
-  std::size_t matches = 0;
-  for (const auto& kind : kinds) {
+  for (const auto& kind : kinds) {  // the nearest: a step, then a task, then a population
     if (!contains(*kind.list, rule.name)) continue;
     rule.scope = kind.scope;
-    found += (matches == 0 ? "a " : " and a ") + std::string(kind.word);
-    hint += (matches == 0 ? "" : " or ") + std::string(kind.word) + ":" + rule.name;
-    ++matches;
+    return std::nullopt;
   }
-  if (matches == 1) return std::nullopt;
-  rule.scope = ThresholdScope::any;
-  if (matches > 1)
-    return ThresholdError{quoted(rule.name) + " is " + found, offset, "write " + hint};
   return ThresholdError{"no step, task or population is called " + quoted(rule.name), offset,
                         nearest(rule.name, {&names.steps, &names.tasks, &names.populations})};
 }

@@ -4,12 +4,16 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <map>
 
 namespace squall {
 namespace {
 
 // Strongest first.
 constexpr std::array kPrecedence{109, 113, 114, 112, 108, 105, 99, 111, 1};
+
+constexpr double kOwnShareMin = 0.5;  // below, a busy shard mostly waited for a CPU
+constexpr double kIdleMax = 0.5;      // busier than that, a shard may have been late by itself
 
 std::string number(double value, const char* format = "%.3g") {
   char text[64];
@@ -117,8 +121,13 @@ class Validity {
 
   std::string more_shards() const { return "--shards " + std::to_string(facts_.shards + 1); }
 
-  // The rate that the shard kept up while it was busy is what it can do at most.
+  // The rate that the shard kept up while it was busy is what it can do at most, unless it was kept
+  // from the CPU: then the rate says nothing about it, and more threads would only wait, too.
   std::string remedy_for(const SourceState& source) const {
+    if (source.streak_own_share < kOwnShareMin) {
+      return ", of which it had the CPU for " + number(std::floor(source.streak_own_share * 100), "%.0f") +
+             " % and waited for it in the rest: other programs kept this machine busy";
+    }
     std::string text = ": " + more_shards();
     const double most = source.streak_busy > 0 ? source.streak_rate_per_s * limits_.busy /
                                                      std::max(source.streak_busy, limits_.busy)
@@ -133,6 +142,12 @@ class Validity {
     for (const SourceState& source : snapshot_.sources) {
       if (source.busy_streak > 0) return "; " + source.name + " was busy" + remedy_for(source);
     }
+    double busiest = 0;
+    for (const SourceState& source : snapshot_.sources) busiest = std::max(busiest, source.busy_max);
+    if (busiest > 0 && busiest < kIdleMax) {
+      return "; no shard was more than " + number(std::ceil(busiest * 100), "%.0f") +
+             " % busy, so look for other load on this machine";
+    }
     return "; look for other load on this machine, or use " + more_shards();
   }
 
@@ -140,6 +155,26 @@ class Validity {
   const RunFacts& facts_;
   const ValidLimits& limits_;
 };
+
+// "connect (refused), 40 of 40 times": what most of the failures were.
+std::string most_common_failure(const Snapshot& snapshot) {
+  std::map<std::string, std::uint64_t> counts;
+  std::uint64_t all = 0;
+  for (const SeriesTotals& series : snapshot.series) {
+    for (const ErrorCount& error : series.errors) {
+      std::string text(error_class_name(error.error));
+      if (error.code != 0) text += " " + std::to_string(error.code);
+      if (!error.detail.empty()) text += " (" + error.detail + ")";
+      counts[text] += error.count;
+      all += error.count;
+    }
+  }
+  if (counts.empty()) return "";
+  const auto most = std::max_element(counts.begin(), counts.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  return ": " + most->first + ", " + std::to_string(most->second) + " of " + std::to_string(all) +
+         (all == 1 ? " time" : " times");
+}
 
 VerdictWord word_of(int code, bool failed) {
   switch (code) {
@@ -192,6 +227,15 @@ Verdict judge_run(const Snapshot& snapshot, const std::vector<ThresholdResult>& 
   };
   if (!facts.internal_error.empty()) add(109, "internal error: " + facts.internal_error);
   if (!facts.plugin_not_loaded.empty()) add(113, facts.plugin_not_loaded);
+  SampleCounts all = snapshot.totals(SeriesKind::operation);
+  if (all.count() == 0) all += snapshot.totals(SeriesKind::delivery);
+  // What somebody did comes before what followed from it.
+  const bool nothing_ended = facts.ended_by_signal && all.count() == 0;
+  if (facts.aborted) add(108, "the scenario asked to abort");
+  if (facts.ended_by_signal) {
+    add(105, nothing_ended ? "stopped by a signal or by the user, before any operation had ended"
+                           : "stopped by a signal or by the user");
+  }
   for (const std::string& missing : facts.missing) add(114, "missing: " + missing);
   for (const SourceState& source : snapshot.sources) {
     if (source.missing > 0) {
@@ -226,17 +270,13 @@ Verdict judge_run(const Snapshot& snapshot, const std::vector<ThresholdResult>& 
   }
   if (invalid && !options.accept_invalid) codes.push_back(112);
 
-  if (facts.aborted) add(108, "the scenario asked to abort");
-  if (facts.ended_by_signal) add(105, "stopped by a signal or by the user");
   for (const ThresholdResult& result : thresholds) {
-    if (!result.passed) add(99, result.reason);
+    if (!result.passed && (result.judged || !nothing_ended)) add(99, result.reason);
   }
-  SampleCounts all = snapshot.totals(SeriesKind::operation);
-  if (all.count() == 0) all += snapshot.totals(SeriesKind::delivery);
   if (all.count() == 0) {
-    add(99, "no samples");
+    if (!nothing_ended) add(99, "no samples");
   } else if (all.ok == 0) {
-    add(99, "nothing succeeded");
+    add(99, "nothing succeeded" + most_common_failure(snapshot));
   }
   const bool failed = std::find(codes.begin(), codes.end(), 99) != codes.end();
   if (options.strict_outputs) {

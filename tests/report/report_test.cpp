@@ -91,6 +91,21 @@ TEST(Summary, ControlCharactersDoNotReachTheTerminal) {
   EXPECT_NE(text.find("\n100 requests in 10.0 s, 1 failed, 0 B sent, 1.23 MB received\n"), std::string::npos);
 }
 
+TEST(Summary, TheNoteOnClosedLoopsIsAboutThoseRowsOnly) {
+  RunResult result = one_series("page");
+  result.snapshot.series[0].key.model = LoadModel::closed;
+  EXPECT_NE(summary_text(result).find("\n  (closed loop: "), std::string::npos);
+  result.snapshot.series.push_back(result.snapshot.series[0]);
+  result.snapshot.series[1].key.name = "arrival";
+  result.snapshot.series[1].key.model = LoadModel::open;
+  const std::string mixed = summary_text(result);
+  EXPECT_NE(mixed.find("visitors/page * "), std::string::npos) << mixed;
+  EXPECT_EQ(mixed.find("visitors/arrival *"), std::string::npos) << mixed;
+  EXPECT_NE(mixed.find("\n  (* closed loop: "), std::string::npos) << mixed;
+  result.snapshot.series.erase(result.snapshot.series.begin());
+  EXPECT_EQ(summary_text(result).find("closed loop"), std::string::npos);
+}
+
 TEST(Summary, ColoursOnlyWhenAsked) {
   EXPECT_EQ(summary_text(one_series("page")).find('\x1b'), std::string::npos);
   EXPECT_NE(summary_text(one_series("page"), {true, 100}).find('\x1b'), std::string::npos);

@@ -40,6 +40,19 @@ TEST(Recorder, ASampleBelongsToTheWindowInWhichItEnded) {
   EXPECT_EQ(records[0].generator.busy, 0.5);
 }
 
+// The engine tells the gauges once a second; a sample that came before it has closed the window already.
+TEST(Recorder, AWindowHasTheGaugesOfItsEnd) {
+  RecorderOptions options;
+  options.populations = 1;
+  Recorder recorder(options);
+  recorder.record(sample(900 * kMs, 999 * kMs));
+  recorder.record(sample(900 * kMs, 1'001 * kMs));
+  recorder.population(0).users_present = 7;
+  const auto records = recorder.drain(1'002 * kMs, 0, 0);
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].populations[0].users_present, 7u);
+}
+
 TEST(Recorder, ResponseAndServiceAreBothKept) {
   Recorder recorder({});
   Sample s = sample(100 * kMs, 350 * kMs);

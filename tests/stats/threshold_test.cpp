@@ -128,7 +128,7 @@ TEST(ThresholdParse, MistakesSayWhatWhereAndWhatInstead) {
   }
 }
 
-TEST(ThresholdNames, MeanOneThingOrAreAMistake) {
+TEST(ThresholdNames, MeanTheNearestThing) {
   const ThresholdNames names{
       {"page", "visit", "login"}, {"visit", "air-report"}, {"visitors", "login"}, {"memory"}};
   const auto resolve = [&](std::string_view text) {
@@ -140,10 +140,9 @@ TEST(ThresholdNames, MeanOneThingOrAreAMistake) {
   EXPECT_EQ(resolve("p99(page) < 1s"), "2");
   EXPECT_EQ(resolve("p99(air-report) < 1s"), "3");
   EXPECT_EQ(resolve("p99(visitors) < 1s"), "4");
-  EXPECT_EQ(resolve("p99(visit) < 1s"),
-            "'visit' is a step and a task|4|write step:visit or task:visit");
-  EXPECT_EQ(resolve("p99(login) < 1s"),
-            "'login' is a step and a population|4|write step:login or population:login");
+  EXPECT_EQ(resolve("p99(visit) < 1s"), "2") << "a step before a task";
+  EXPECT_EQ(resolve("p99(login) < 1s"), "2") << "a step before a population";
+  EXPECT_EQ(resolve("p99(population:login) < 1s"), "4");
   EXPECT_EQ(resolve("p99(task:visit) < 1s"), "3");
   EXPECT_EQ(resolve("p99(task:page) < 1s"), "no task is called 'page'|9|");
   EXPECT_EQ(resolve("p99(paeg) < 1s"),

@@ -207,7 +207,7 @@ f.aborted = true;
 f.plugin_faults = {"p"};
 }
 , "error", 109, {
-  "internal error: shard 1 hung", "x", "plugin fault: p", "the scenario asked to abort"
+  "internal error: shard 1 hung", "x", "the scenario asked to abort", "plugin fault: p"
 }
 }
 , {"an output lost data", HAPPENED{f.output_losses = {"influx: 12 points"};
@@ -255,6 +255,55 @@ for (const Case& c : cases) {
   EXPECT_EQ(verdict.reasons, c.reasons) << c.name;
   EXPECT_EQ(verdict.validity.size(), 5u) << c.name;
 }
+}
+
+TEST(Verdict, NothingSucceededSaysWhatWasMostCommon) {
+  Snapshot snapshot = good_run();
+  snapshot.series[0].counts = {0, 1'000};
+  snapshot.ledger.samples = {1'000, 0, 1'000, 0};
+  snapshot.series[0].errors = {{ErrorClass::connect, 0, "refused", 990}, {ErrorClass::status, 503, "", 10}};
+  EXPECT_EQ(judge_run(snapshot, {}, 0, {}, {}).reasons,
+            std::vector<std::string>{"nothing succeeded: connect (refused), 990 of 1000 times"});
+}
+
+TEST(Verdict, AStopComesFirstAndIsNotBuriedByWhatFollowed) {
+  Snapshot snapshot = good_run();
+  snapshot.series.clear();
+  snapshot.ledger = {};
+  snapshot.ledger.iterations.planned = snapshot.ledger.iterations.not_due = 1'000;
+  RunFacts facts;
+  facts.ended_by_signal = true;
+  ThresholdResult unjudged = broken();
+  unjudged.judged = false;
+  unjudged.reason = "p99(page): no samples";
+  const Verdict early = judge_run(snapshot, {unjudged}, 0, facts, {});
+  EXPECT_EQ(early.reasons,
+            std::vector<std::string>{"stopped by a signal or by the user, before any operation had ended"});
+  EXPECT_EQ(early.exit_code, 105);
+
+  Snapshot late = good_run();
+  late.generator.lag.add(7 * kMs, 50);
+  EXPECT_EQ(judge_run(late, {}, 0, facts, {}).reasons.front(), "stopped by a signal or by the user");
+}
+
+TEST(Verdict, AShardThatWaitedForTheCpuIsNotToldARate) {
+  Snapshot snapshot = good_run();
+  snapshot.generator.lag.add(70 * kMs, 50);
+  snapshot.sources[0].busy_streak = 6;
+  snapshot.sources[0].streak_busy = 1;
+  snapshot.sources[0].streak_rate_per_s = 100;
+  snapshot.sources[0].streak_own_share = 0.314;
+  const Verdict verdict = judge_run(snapshot, {}, 0, {}, {});
+  ASSERT_EQ(verdict.reasons.size(), 2u);
+  EXPECT_EQ(verdict.reasons[1],
+            "shard 0 was 100 % busy for 6 s, of which it had the CPU for 31 % and waited for it in the rest: "
+            "other programs kept this machine busy");
+  EXPECT_EQ(verdict.reasons[0].find("at most"), std::string::npos);
+
+  snapshot.sources[0].busy_streak = 0;
+  snapshot.sources[0].busy_max = 0.118;
+  EXPECT_TRUE(judge_run(snapshot, {}, 0, {}, {}).reasons[0].ends_with(
+      "; no shard was more than 12 % busy, so look for other load on this machine"));
 }
 
 TEST(Verdict, LagMayBeATenthOfTheSmallestP99ThatIsJudged) {
