@@ -54,7 +54,7 @@ LoadResult load_scenario_text(std::string text, const std::string& name, const s
 std::vector<std::string> plugin_libraries(const std::string& path);
 
 /// The plan in a few lines, for `squall check` and the head of a run: targets, populations with their peaks,
-/// records, expected iterations.
-std::string describe_plan(const Scenario& scenario);
+/// records, where they end. `iterations`: of each population, as its plan has them; 0: not known beforehand.
+std::string describe_plan(const Scenario& scenario, const std::vector<std::uint64_t>& iterations = {});
 
 }  // namespace squall

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 
-from program import SQUALL, check, conclude, http_server, squall
+from program import SQUALL, check, conclude, http_server, https_server, squall
 
 address = http_server()
 
@@ -33,6 +33,16 @@ thresholds: [ "count(page) >= 1" ]
     check(result.returncode == 2 and "did you mean 'check'" in result.stderr, f"a mistyped verb: {result.stderr}")
     result = squall("version", env={"SQUALL_USRES": "3"})
     check("SQUALL_USRES" in result.stderr and "SQUALL_USERS" in result.stderr, f"a mistyped variable: {result.stderr}")
+
+    # What is mistyped has a hint; help is about something.
+    for words, hint in ((["run", "x.yaml", "--uesrs", "3"], "did you mean '--users'"), (["get", "--durtion=3"], "did you mean '--duration'"),
+                        (["help", "rnu"], "did you mean 'run'"), (["help", "exit-code"], "did you mean 'exit-codes'"),
+                        (["get", address, "-o", "jsnl=x"], "did you mean 'jsonl'")):
+        result = squall(*words)
+        check(result.returncode in (2, 104) and hint in result.stderr, f"{words}: {result.returncode}, {result.stderr}")
+    check(squall("help", "nothing").returncode == 2, "help about nothing is a mistake")
+    result = squall("help", "publish")
+    check(result.returncode == 0 and "--ca" in result.stdout and "Usage: squall publish" in result.stdout, f"help VERB: {result.stdout[:90]}")
 
     # A scenario that is wrong, a file that is not there.
     bad = folder / "bad.yaml"
@@ -73,6 +83,10 @@ thresholds: [ "count(page) >= 1" ]
     lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
     check(lines[-1]["type"] == "end" and lines[-1]["samples"] == totals, f"jsonl ends with {lines[-1]}, {totals} samples")
     check(sum(line["type"] == "sample" for line in lines) == totals, "jsonl has every sample")
+    result = squall("run", str(good), "-o", "jsonl")
+    check(result.returncode == 104 and "which file" in result.stderr, f"-o jsonl without a file: {result.stderr}")
+    squall("run", str(good), "-q", "-o", "jsonl", "--results", str(folder / "with-samples"))
+    check((folder / "with-samples" / "samples.jsonl").stat().st_size > 0, "… and with a folder for results")
 
     # Failures and thresholds.
     check(squall("get", address + "/broken", "-d", "1s").returncode == 99, "nothing succeeded ends 99")
@@ -80,6 +94,42 @@ thresholds: [ "count(page) >= 1" ]
     result = squall("get", address + "/", "-i", "137", "--json", str(folder / "get.json"))
     check(result.returncode == 0 and json.loads((folder / "get.json").read_text())["totals"]["samples"] == 137,
           f"-i 137 makes 137 requests: {result.stderr}")
+    result = squall("get", "http://127.0.0.1:9/", "-i", "3", "-q")
+    check("nothing succeeded: connect (refused), 3 of 3 times" in result.stderr, f"the reason has its class: {result.stderr}")
+
+    # The plan has one number for each population, and says where it ends.
+    plan = folder / "plan.yaml"
+    plan.write_text(f"""
+targets: {{ site: "{address}" }}
+tasks: {{ visit: [ http.get: {{ path: /, name: visit }} ], feed: {{ steps: [ http.get: / ], stop_after: {{ requests: 9 }} }} }}
+populations:
+  open:    {{ tasks: visit, load: {{ rate: 7/s }}, start: 1s }}
+  poisson: {{ tasks: visit, load: {{ rate: 7/s, arrivals: poisson }} }}
+  fleet:   {{ tasks: feed, load: {{ users: 5, every: 2s }}, stop_after: {{ iterations: 4 }} }}
+run: {{ for: 10s }}
+thresholds: [ count(visit) > 0 ]
+""")
+    text = squall("check", str(plan)).stdout
+    for part in ("from 1s (visit): 63 iterations\n", "(visit): about 70 iterations\n", "(feed): 25 iterations, stops after 4 iterations\n",
+                 "task        feed         stops after 9 requests\n", "count(visit) > 0 step visit\n"):
+        check(part in text, f"check says {part!r}: {text}")
+    check(text.count("iterations\n") == 3, f"check says each number once: {text}")
+
+    # TLS, payloads and programs without a file.
+    safe, certificate = https_server(folder)
+    result = squall("get", safe + "/", "-i", "2", "-q")
+    check(result.returncode == 99 and "tls (" in result.stderr, f"an unknown certificate: {result.stderr}")
+    check(squall("get", safe + "/", "-i", "2", "-q", "--ca", certificate).returncode == 0, "get --ca")
+    check(squall("get", safe + "/", "-i", "2", "-q", "--insecure").returncode == 0, "get --insecure")
+    check(squall("get", address + "/", "-i", "2", "--insecure").returncode == 2, "--insecure without TLS")
+    result = squall("call", "http.post", address + "/x", "payload=hello", "--once", "-v")
+    check("> hello\n" in result.stdout and result.returncode == 0, f"payload=TEXT: {result.stdout}{result.stderr}")
+    hostile = "$(id) ; `id` 'x' \"y\" -n"
+    result = squall("job", "--once", "-v", "stdin=in", "--", "/bin/echo", "-n", hostile, "${user.index}")
+    check(result.returncode == 0 and f"< {hostile} 0\n" in result.stdout, f"job PROGRAM: {result.stdout}{result.stderr}")
+    check("write ./echo" in squall("job", "echo").stderr, "a program is a path")
+    check(squall("job").returncode == 2 and squall("job", "program=x").returncode == 2, "a job needs a program")
+
     slow = folder / "slow.yaml"
     slow.write_text(good.read_text().replace("count(page) >= 1", "p99(page) < 1us"))
     check(squall("run", str(slow), "-q").returncode == 99, "a broken threshold ends 99")

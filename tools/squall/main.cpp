@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "flags.hpp"
 #include "options.hpp"
 #include "payload/suggestion.hpp"
 
@@ -14,126 +15,29 @@ namespace squall {
 namespace {
 
 constexpr int kBadCommandLine = 2, kInternal = 109;
+constexpr const char* kArgumentsHelp =
+    "an address, and name=value for each parameter ('squall plugins info OPERATION' lists them)";
+constexpr const char* kJobHelp =
+    "[stdin=TEXT] [env={NAME: VALUE}] [--] PROGRAM [ARGUMENT ...]: a path and its arguments; no shell, no PATH. "
+    "Templates such as ${user.index} may stand in the arguments";
 
-/// --spawn-rate => SQUALL_SPAWN_RATE, without exception.
-CLI::Option* with_environment(CLI::Option* option) {
-  std::string name = "SQUALL_" + option->get_single_name();
-  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return option->envname(name);
-}
-
-/// A typo in a container's manifest would be silent otherwise.
-void warn_of_unknown_variables(CLI::App& app) {
-  std::vector<std::string> known = {"SQUALL_AGENT_ID", "SQUALL_ON_AGENT_LOSS", "SQUALL_PLUGIN_PATH", "SQUALL_NATS_URL",
-                                    "SQUALL_BIN_DIR", "SQUALL_BUILD_TESTS", "SQUALL_FULL"};
+const CLI::App* find_verb(const CLI::App& app, const std::string& name) {
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-    for (const CLI::Option* option : verb->get_options()) {
-      if (!option->get_envname().empty()) known.push_back(option->get_envname());
-    }
+    if (verb->check_name(name)) return verb;
   }
-  const std::vector<std::string_view> names(known.begin(), known.end());
-  for (char** variable = environ; *variable; ++variable) {
-    const std::string_view text = *variable;
-    const std::string_view name = text.substr(0, text.find('='));
-    if (!name.starts_with("SQUALL_") || name.starts_with("SQUALL_VAR_") || name.starts_with("SQUALL_SECRET_")) continue;
-    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    fmt::print(stderr, "squall: warning: nothing reads the variable {}{}\n", name, did_you_mean(name, names));
-  }
+  return nullptr;
 }
 
-struct RawFlags {
-  std::vector<std::string> sets, stages, only;
-};
-
-void add_load_flags(CLI::App& verb, Options& options, RawFlags& raw) {
-  LoadOptions& load = options.load;
-  with_environment(verb.add_option("--users,-u,--vus", load.users, "users of the only population"));
-  with_environment(verb.add_option("--rate", load.rate, "arrivals, such as 500/s, of the only population"));
-  with_environment(verb.add_option("--duration,-d,-t,--run-time,--for", load.duration, "how long, such as 30s or 5m"));
-  with_environment(verb.add_option("--iterations,-i", load.iterations, "stop after so many iterations in all"));
-  verb.add_option("--stage,-s", raw.stages, "DURATION:USERS, repeatable");
-  with_environment(verb.add_option("--host,-H", load.host, "replaces the only target, or the one named default"));
-  verb.add_option("--set,-e,--env", raw.sets, "NAME=VALUE of the scenario's vars, repeatable");
-  with_environment(verb.add_option("--seed", load.seed, "of every random choice"));
-  with_environment(verb.add_option("--scale", load.scale, "multiplies users, rates and sessions"));
-  with_environment(verb.add_option("--compress", load.compress, "divides intervals, multiplies rates"));
-  verb.add_option("--only", raw.only, "a population or task, repeatable");
-  with_environment(verb.add_option("--drain", load.drain, "how long running iterations may go on at the end"));
-  with_environment(verb.add_option("--grace,--stop-timeout", load.grace, "the same after a signal, and for on_stop"));
-  with_environment(verb.add_option("--slack", load.slack, "how late a start may be so that wakes are shared (less CPU)"));
-  with_environment(verb.add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
-}
-
-void add_run_flags(CLI::App& verb, Options& options) {
-  with_environment(verb.add_option("--shards", options.shards, "threads that generate load")->check(CLI::Range(1u, 256u)));
-  verb.add_option("--json", options.json, "the result as JSON to FILE, or to stdout")->expected(0, 1)->type_name("FILE");
-  verb.add_option("--html", options.html, "the result as a page to FILE")->type_name("FILE");
-  with_environment(verb.add_option("--results", options.results, "folder for result.json and the timeline"));
-  verb.add_option("--out,-o", options.outputs, "an output: NAME[=FILE], repeatable");
-  with_environment(verb.add_flag("--quiet,-q", options.quiet, "only the verdict"));
-  with_environment(verb.add_flag("--no-color", options.no_color, "no colours"));
-  with_environment(verb.add_flag("--strict", options.strict, "each warning of the generator makes the run invalid"));
-  with_environment(verb.add_flag("--strict-outputs", options.strict_outputs, "an output that loses data ends 111"));
-  with_environment(verb.add_flag("--accept-invalid", options.accept_invalid, "exit as if an invalid run were valid"));
-  with_environment(verb.add_flag("--exit-code-on-error", options.exit_code_on_error, "exit 1 when operations failed"));
-  verb.add_flag_function("--headless", [](std::int64_t) {}, "accepted; runs have no page by default");
-}
-
-constexpr const char* kOnceHelp =
-    "one user, one iteration, each operation shown: on_start, each task of each population in turn, on_stop. "
-    "TASK (or a population): only that. Rates, ramps, starts, thresholds and outputs do not apply; "
-    "a wait lasts 1s at most. Exit 99 when an operation failed";
-constexpr const char* kVerboseHelp =
-    "with --once: what went out and came back, captures and checks; secrets and credentials are hidden";
-
-/// Of a single operation: there is no task to name.
-void add_once_flags(CLI::App& verb, Options& options) {
-  verb.add_flag_function("--once", [&options](std::int64_t) { options.once = ""; }, "once, by one user, and shown; see -v");
-  verb.add_flag("--verbose,-v", options.verbose, kVerboseHelp);
-}
-
-/// --once is about one user: what makes a load is left out, and said.
-bool finish_once(Options& options) {
-  if (!options.once) {
-    if (!options.verbose) return true;
-    fmt::print(stderr, "squall: -v shows every request, which is for one user: add --once\n");
-    return false;
+int unknown_verb(std::string_view said, std::string_view word, CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(verb->get_name());
+    for (const std::string& alias : verb->get_aliases()) names.push_back(alias);
   }
-  LoadOptions& load = options.load;
-  std::vector<std::string_view> ignored;
-  const auto drop = [&](auto& given, std::string_view name) {
-    if (std::exchange(given, std::nullopt)) ignored.push_back(name);
-  };
-  drop(load.users, "--users");
-  drop(load.rate, "--rate");
-  drop(load.stages, "--stage");
-  drop(load.iterations, "--iterations");
-  drop(load.duration, "--for");
-  drop(options.json, "--json");
-  drop(options.html, "--html");
-  drop(options.results, "--results");
-  if (!options.outputs.empty()) ignored.push_back("--out");
-  options.outputs.clear();
-  if (!ignored.empty()) fmt::print(stderr, "squall: --once is one user and one iteration: {} left out\n", fmt::join(ignored, ", "));
-  load.once = true;
-  if (!options.once->empty()) load.only = {*options.once};
-  return true;
-}
-
-bool finish(Options& options, const RawFlags& raw) {
-  for (const std::string& text : raw.sets) {
-    const auto equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      fmt::print(stderr, "squall: --set {}: write NAME=VALUE\n", text);
-      return false;
-    }
-    options.load.vars.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  for (const std::string& stage : raw.stages) {
-    options.load.stages = options.load.stages ? *options.load.stages + "," + stage : stage;
-  }
-  options.load.only = raw.only;
-  return finish_once(options);
+  if (said != "no verb") names.push_back("exit-codes");
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  fmt::print(stderr, "squall: {} '{}'{}; there are {}\n", said, word, did_you_mean(word, known), fmt::join(names, ", "));
+  return kBadCommandLine;
 }
 
 int run_program(int argc, char** argv) {
@@ -148,8 +52,7 @@ int run_program(int argc, char** argv) {
 
   CLI::App* run = app.add_subcommand("run", "run a scenario");
   run->add_option("FILE", options.file, "the scenario");
-  run->add_option("--once", options.once, kOnceHelp)->expected(0, 1)->type_name("TASK");
-  run->add_flag("--verbose,-v", options.verbose, kVerboseHelp);
+  add_once_flag(*run, options);
   add_load_flags(*run, options, raw);
   add_run_flags(*run, options);
 
@@ -160,19 +63,21 @@ int run_program(int argc, char** argv) {
 
   CLI::App* call = app.add_subcommand("call", "one operation as a load: squall call http.get http://127.0.0.1:8080/ --users 10");
   call->add_option("OPERATION", options.operation, "such as http.get")->required();
-  call->add_option("ARGUMENTS", options.arguments, "an address, and name=value for each parameter");
+  call->add_option("ARGUMENTS", options.arguments, kArgumentsHelp);
   add_load_flags(*call, options, raw);
   add_run_flags(*call, options);
-  add_once_flags(*call, options);
+  add_tls_flags(*call, options);
+  add_plain_once_flag(*call, options);
   const std::pair<const char*, const char*> shorts[] = {
       {"get", "http.get"}, {"publish", "mqtt.publish"}, {"dump", "tcp.dump"}, {"job", "job.run"}};
   std::vector<CLI::App*> short_verbs;
   for (const auto& [verb, operation] : shorts) {
     CLI::App* added = app.add_subcommand(verb, fmt::format("short for: call {}", operation));
-    added->add_option("ARGUMENTS", options.arguments, "an address, and name=value for each parameter");
+    added->add_option("ARGUMENTS", options.arguments, std::string_view(verb) == "job" ? kJobHelp : kArgumentsHelp);
     add_load_flags(*added, options, raw);
     add_run_flags(*added, options);
-    add_once_flags(*added, options);
+    add_tls_flags(*added, options);
+    add_plain_once_flag(*added, options);
     short_verbs.push_back(added);
   }
 
@@ -190,30 +95,33 @@ int run_program(int argc, char** argv) {
   create->add_flag("--force", options.force, "overwrite the file");
 
   std::string topic;
-  CLI::App* help = app.add_subcommand("help", "this text, or: squall help exit-codes");
-  help->add_option("TOPIC", topic, "exit-codes");
+  CLI::App* help = app.add_subcommand("help", "this text; of a verb: squall help VERB; squall help exit-codes");
+  help->add_option("TOPIC", topic, "exit-codes, or a verb");
   CLI::App* version = app.add_subcommand("version", "the program's version");
 
   // CLI11 says only that a verb is missing; a mistyped one deserves its name and a hint.
-  if (argc > 1 && argv[1][0] != '-') {
-    std::vector<std::string> names;
-    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-      names.push_back(verb->get_name());
-      for (const std::string& alias : verb->get_aliases()) names.push_back(alias);
-    }
-    const std::vector<std::string_view> verbs(names.begin(), names.end());
-    if (std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
-      fmt::print(stderr, "squall: no verb '{}'{}; there are {}\n", argv[1], did_you_mean(argv[1], verbs),
-                 fmt::join(names, ", "));
-      return kBadCommandLine;
-    }
+  if (argc > 1 && argv[1][0] != '-' && !find_verb(app, argv[1])) return unknown_verb("no verb", argv[1], app);
+  // What stands behind -- belongs to the program that is called, flags and all. (CLI11 takes it for the end of the
+  // verb as soon as a word has come before it.)
+  std::vector<std::string> behind;
+  const bool is_call = argc > 1 && (std::string_view(argv[1]) == "call" ||
+                                    std::ranges::any_of(shorts, [&](const auto& verb) { return std::string_view(argv[1]) == verb.first; }));
+  for (int i = 2; is_call && i < argc; ++i) {
+    if (std::string_view(argv[i]) != "--") continue;
+    behind.assign(argv + i + 1, argv + argc);
+    argc = i;
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    const CLI::App* verb = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
+    fmt::print(stderr, "{}", unknown_words(*verb, verb->remaining(true)));
+    return kBadCommandLine;
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error, std::cout, std::cerr);
     return code == 0 ? 0 : kBadCommandLine;
   }
+  options.arguments.insert(options.arguments.end(), behind.begin(), behind.end());
   if (run->parsed() && options.file.empty()) {   // --once FILE: the file was taken for a task
     if (options.once) options.file = std::exchange(*options.once, "");
     if (options.file.empty()) {
@@ -237,9 +145,16 @@ int run_program(int argc, char** argv) {
     fmt::print("squall {}\n", SQUALL_VERSION);
     return 0;
   }
-  if (help->parsed() && topic == "exit-codes") return exit_codes_command();
-  fmt::print("{}", app.help());
-  return 0;
+  if (topic == "exit-codes") return exit_codes_command();
+  if (topic.empty()) {
+    fmt::print("{}", app.help());
+    return 0;
+  }
+  if (const CLI::App* verb = find_verb(app, topic)) {
+    fmt::print("{}", verb->help(app.get_name()));
+    return 0;
+  }
+  return unknown_verb("nothing to say about", topic, app);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What the command line (and SQUALL_… variables) said, as plain data. main.cpp alone knows CLI11.
+// What the command line (and SQUALL_… variables) said, as plain data. main.cpp and flags.cpp alone know CLI11.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,8 @@ struct Options {
   // squall call OPERATION key=value …
   std::string operation;
   std::vector<std::string> arguments;
+  std::string ca, cert, key;                   // PEM files, of its target
+  bool insecure = false;
 
   // squall plugins
   std::string plugin_verb, plugin_name;

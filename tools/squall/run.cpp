@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include "fleet/local_run.hpp"
 #include "fleet/output_runner.hpp"
 #include "options.hpp"
+#include "payload/suggestion.hpp"
 #include "toolbox.hpp"
 #include "report/html_page.hpp"
 #include "report/live.hpp"
@@ -33,13 +35,38 @@ bool write_file(const std::string& path, const std::string& text) {
   return file.good();
 }
 
-std::vector<OutputSpec> all_outputs(const Scenario& scenario, const Options& options) {
+/// Those of the file and of -o NAME[=FILE]. One that needs a file and has none gets it in the results' folder.
+std::vector<OutputSpec> all_outputs(const Toolbox& toolbox, const Scenario& scenario, const Options& options,
+                                    std::vector<PlanError>& errors) {
   std::vector<OutputSpec> outputs = scenario.outputs;
   for (const std::string& text : options.outputs) {
     const auto equals = text.find('=');
     OutputSpec spec;
     spec.plugin = text.substr(0, equals);
-    if (equals != std::string::npos) spec.options.emplace_back("file", Value{text.substr(equals + 1)});
+    const OutputInfo* info = toolbox.catalog.output(spec.plugin);
+    if (!info) {
+      std::vector<std::string_view> names;
+      for (const OutputInfo& known : toolbox.catalog.outputs) names.push_back(known.name);
+      errors.push_back({{}, fmt::format("-o {}: no output '{}'{}; there are {}", text, spec.plugin,
+                                        did_you_mean(spec.plugin, names), fmt::join(names, ", "))});
+      continue;
+    }
+    const auto file = std::ranges::find(info->options, "file", &ParamInfo::name);
+    const bool needs_file = file != info->options.end() && file->is_required();
+    std::string path = equals == std::string::npos ? "" : text.substr(equals + 1);
+    if (path.empty() && needs_file && options.results) {
+      std::error_code error;
+      std::filesystem::create_directories(*options.results, error);
+      path = fmt::format("{}/samples.{}", *options.results, spec.plugin);
+    }
+    if (path.empty() && needs_file) {
+      errors.push_back({{}, fmt::format("-o {0}: which file? write -o {0}=samples.{0}, or give --results DIR for DIR/samples.{0}",
+                                        spec.plugin)});
+      continue;
+    }
+    Value value;
+    value.data = path;
+    if (!path.empty()) spec.options.emplace_back("file", value);
     outputs.push_back(std::move(spec));
   }
   return outputs;
@@ -91,7 +118,8 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
   LocalRunOptions run;
   if (errors.empty() && !add_thresholds(scenario, *plan, run.controller)) return kBadScenario;
   if (errors.empty()) {
-    if (const auto specs = all_outputs(scenario, options); !specs.empty()) {
+    const auto specs = all_outputs(toolbox, scenario, options, errors);
+    if (errors.empty() && !specs.empty()) {
       std::vector<std::string> output_errors;
       outputs = OutputRunner::make(specs, toolbox.registry, output_errors);
       for (std::string& error : output_errors) errors.push_back({{}, std::move(error)});
@@ -175,9 +203,12 @@ int check_command(const Options& options) {
   if (errors.empty() && !add_thresholds(*loaded.scenario, *plan, controller)) return kBadScenario;
   print_plan_errors(options.file, errors);
   if (!errors.empty()) return kBadScenario;
-  fmt::print("{}", describe_plan(*loaded.scenario));
-  for (const PopulationPlan& population : plan->populations()) {
-    if (population.planned > 0) fmt::print("planned {}: exactly {} iterations\n", population.spec->name, population.planned);
+  std::vector<std::uint64_t> planned;
+  for (const PopulationPlan& population : plan->populations()) planned.push_back(population.planned);
+  fmt::print("{}", describe_plan(*loaded.scenario, planned));
+  for (const Threshold& threshold : controller.thresholds) {
+    static constexpr const char* kScopes[] = {"all operations", "", "step", "task", "population"};
+    fmt::print("threshold   {:<12} {} {}\n", threshold.text, kScopes[static_cast<std::size_t>(threshold.scope)], threshold.name);
   }
   return 0;
 }
