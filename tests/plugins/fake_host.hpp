@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/dll/shared_library.hpp>
 #include <cstdint>
 #include <deque>
@@ -166,7 +167,7 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  uint64_t now_ns = 1'000'000'000;
+  std::atomic<uint64_t> now_ns = 1'000'000'000;  // a library's threads may ask for it
   Network network;
   sq_shard shard;
   /// Called after each write of a stream reached it: a server in a lambda.

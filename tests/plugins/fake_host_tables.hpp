@@ -361,14 +361,14 @@ inline bool Host::run_one(uint64_t limit_ns) {
   const auto event = events_.begin();
   const bool has_event = event != events_.end() && event->first.first <= limit_ns;
   if (has_event && (!due || event->first.first <= due->at_ns)) {
-    now_ns = std::max(now_ns, event->first.first);
+    now_ns = std::max(now_ns.load(), event->first.first);
     const auto what = std::move(event->second);
     events_.erase(event);
     what();
     return true;
   }
   if (!due) return false;
-  now_ns = std::max(now_ns, due->at_ns);
+  now_ns = std::max(now_ns.load(), due->at_ns);
   due->at_ns = 0;
   due->fn(due->ctx);
   return true;
