@@ -1,8 +1,24 @@
 #include "net/address_book.hpp"
 
+#include <algorithm>
+
 #include "net/resolver.hpp"
 
 namespace squall {
+namespace {
+
+/// The order of the resolver, but IPv6 and IPv4 in turn as long as there are both: when one of them leads
+/// nowhere, the other is the next to be tried.
+void alternate_families(std::vector<Address>& addresses) {
+  for (auto place = addresses.begin(); place != addresses.end() && place + 1 != addresses.end(); ++place) {
+    const auto other = std::find_if(place + 1, addresses.end(),
+                                    [&](const Address& one) { return one.family() != place->family(); });
+    if (other == addresses.end()) return;
+    std::rotate(place + 1, other, other + 1);
+  }
+}
+
+}  // namespace
 
 AddressBook::AddressBook(Environment& environment, const TargetTable& targets, Resolver* resolver)
     : environment_(environment),
@@ -47,6 +63,12 @@ void AddressBook::cancel(AddressWaiter& waiter) {
   waiter.target = nullptr;
 }
 
+void AddressBook::prefer(const Target& target, const Address& address) {
+  auto& addresses = entries_[target.index()].addresses;
+  const auto found = std::ranges::find_if(addresses, [&](const Address& one) { return one.same_ip(address); });
+  if (found != addresses.end()) std::rotate(addresses.begin(), found, found + 1);
+}
+
 void AddressBook::distrust(const Target& target) {
   if (!target.literal()) entries_[target.index()].is_distrusted = true;
 }
@@ -58,6 +80,7 @@ Failure AddressBook::adopt(const Target& target, const Resolution& resolution) {
   entry.addresses.clear();
   for (const Address& address : resolution.addresses)
     if (!address.is_forbidden()) entry.addresses.push_back(address.with_port(target.url().port));
+  alternate_families(entry.addresses);
   if (entry.addresses.empty()) return {SQ_E_IO, SQ_K_OFF_LIST, "resolves to a forbidden address"};
   entry.is_distrusted = false;
   return {};

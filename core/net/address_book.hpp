@@ -30,11 +30,12 @@ class AddressBook {
 
   /// With the target's port, in the order to try; null: wait() for them.
   const std::vector<Address>* known(const Target& target);
-  /// The same for a connection that is on its way through the list already: also what another one
-  /// has found not to work meanwhile.
+  /// The same, also when another connection has found meanwhile that they do not work.
   const std::vector<Address>& current(const Target& target) const { return entries_[target.index()].addresses; }
   void wait(const Target& target, AddressWaiter& waiter);
   void cancel(AddressWaiter& waiter);
+  /// This one connected when those before it did not: it is the first to be tried from now on.
+  void prefer(const Target& target, const Address& address);
   /// None of them could be connected to: look the name up again at its next use.
   void distrust(const Target& target);
 

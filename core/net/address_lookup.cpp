@@ -42,7 +42,11 @@ void AddressLookup::deliver() {
   const std::unique_ptr<AddressLookup, void (*)(AddressLookup*)> self(this, [](AddressLookup* l) { delete l; });
   const auto* addresses = parts_.addresses.known(target_);
   if (status_ != SQ_OK || !addresses) return answer_(context_, status_ != SQ_OK ? status_ : SQ_E_IO, {});
-  const std::string text = addresses->front().ip_text();
+  std::string text;
+  for (const Address& address : *addresses) {
+    if (!text.empty()) text += ' ';
+    text += address.ip_text();
+  }
   answer_(context_, SQ_OK, {text.data(), text.size()});
 }
 

@@ -21,8 +21,8 @@ Stream::~Stream() = default;
 
 TargetCounters& Stream::counters() { return parts_.counters[target_->index()]; }
 
-void Stream::on_ready(void* context, int, std::uint32_t events) noexcept {
-  static_cast<Stream*>(context)->ready(events);
+void Stream::on_ready(void* context, int fd, std::uint32_t events) noexcept {
+  static_cast<Stream*>(context)->ready(fd, events);
 }
 void Stream::on_timer(TimerNode& node) noexcept { static_cast<Timer&>(node).stream->timer_fired(); }
 void Stream::on_deferred(Deferred& node) noexcept { static_cast<Later&>(node).stream->run_deferred(); }
@@ -30,8 +30,8 @@ void Stream::on_addresses(AddressWaiter& waiter, const Failure& failure) noexcep
   static_cast<Waiter&>(waiter).stream->resolved(failure);
 }
 
-void Stream::ready(std::uint32_t events) {
-  if (state_ == kConnecting) return connect_finished();
+void Stream::ready(int fd, std::uint32_t events) {
+  if (state_ == kConnecting) return attempt_finished(fd);
   if (state_ == kHandshaking) return continue_handshake();
   if (state_ != kOpen) return;
   if (events & SQ_FD_READ) {
@@ -114,6 +114,7 @@ void Stream::end(const Failure& failure) {
   failure_ = failure;
   parts_.addresses.cancel(waiter_);
   parts_.environment.disarm(timer_);
+  if (is_racing_) leave_race();
   if (watch_) parts_.reactor.unwatch(*std::exchange(watch_, nullptr));
   if (tls_) {
     counters().wire_sent_bytes += tls_->wire_sent();

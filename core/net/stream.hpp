@@ -3,7 +3,7 @@
 //
 //   state        ends with                              next
 //   kResolving   addresses / failure / time-out         kConnecting, kEnded
-//   kConnecting  writable / all addresses failed        kHandshaking (TLS), kOpen, kEnded
+//   kConnecting  one is writable / all addresses failed kHandshaking (TLS), kOpen, kEnded
 //   kHandshaking handshake done / failed                kOpen, kEnded
 //   kOpen        close(), reset, both sides finished    kEnded
 //   kEnded       on_closed delivered from the loop      back into the pool
@@ -22,6 +22,7 @@
 
 #include "net/address_book.hpp"
 #include "net/buffer_pool.hpp"
+#include "net/connect_race.hpp"
 #include "net/environment.hpp"
 #include "net/failure.hpp"
 #include "net/reactor.hpp"
@@ -75,9 +76,13 @@ class Stream : public ::sq_stream {
 
   // stream_connect.cpp
   void resolved(const Failure& failure);
+  void begin_connecting();
+  const Address* next_address();
   void try_next_address();
+  int begin_attempt(const Address& address, Failure& failure);
   int open_socket(const Address& address, Failure& failure);
-  void connect_finished();
+  void attempt_finished(int fd);
+  void leave_race();
   void start_tls();
   void continue_handshake();
   void opened();
@@ -106,7 +111,7 @@ class Stream : public ::sq_stream {
   std::uint64_t wire_sent() const;
 
   // stream.cpp
-  void ready(std::uint32_t events);
+  void ready(int fd, std::uint32_t events);
   void timer_fired();
   void arm_timer();
   void set_interest(std::uint32_t events);
@@ -163,7 +168,9 @@ class Stream : public ::sq_stream {
   bool read_again_ = false;          // deferred: show the rest, or what TLS holds
   bool show_rest_ = false;
   bool read_wants_write_ = false;    // TLS
-  std::uint8_t address_index_ = 0;
+  bool is_racing_ = false;           // kConnecting: race_ has the addresses
+  bool has_tried_ = false;           // … else: the only address
+  std::unique_ptr<ConnectRace> race_;  // made for the first name with several addresses, then kept
   Timer timer_;
   Waiter waiter_;
   Failure failure_;

@@ -1,8 +1,9 @@
-// How a stream comes to be: addresses, one socket after the other until one connects, TLS.
+// How a stream comes to be: addresses, a socket for each until one connects, TLS.
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -39,7 +40,7 @@ void Stream::connect(const Target& target, const ConnectOptions& options, const 
   is_reading_ = true;
   has_peer_finished_ = has_finished_ = is_shutdown_asked_ = was_opened_ = false;
   read_again_ = show_rest_ = read_wants_write_ = is_send_broken_ = is_closed_by_plugin_ = false;
-  address_index_ = 0;
+  is_racing_ = has_tried_ = false;
   failure_ = {};
   bucket_ = {};
   pace_ns_ = flush_ns_ = flush_since_ns_ = wire_sent_ = 0;
@@ -54,7 +55,7 @@ void Stream::connect(const Target& target, const ConnectOptions& options, const 
   phase_start_ns_ = parts_.environment.now_ns();
   const std::uint64_t timeout_ns = options.timeout_ns ? options.timeout_ns : target.options().connect_timeout_ns;
   if (timeout_ns) parts_.environment.arm(timer_, phase_start_ns_ + timeout_ns);
-  if (parts_.addresses.known(target)) return try_next_address();
+  if (parts_.addresses.known(target)) return begin_connecting();
   if (!parts_.resolver) return end({SQ_E_IO, SQ_K_RESOLVE, "no resolver"});
   parts_.addresses.wait(target, waiter_);
 }
@@ -64,7 +65,32 @@ void Stream::resolved(const Failure& failure) {
   resolve_ns_ = now_ns - phase_start_ns_;
   phase_start_ns_ = now_ns;
   if (failure.kind != SQ_K_NONE) return end(failure);
+  begin_connecting();
+}
+
+void Stream::begin_connecting() {
+  state_ = kConnecting;
+  failure_ = {SQ_E_IO, SQ_K_RESOLVE, "no address"};
+  const std::vector<Address>& addresses = parts_.addresses.current(*target_);
+  is_racing_ = addresses.size() > 1;
+  if (is_racing_) {
+    if (!race_) {
+      race_ = std::make_unique<ConnectRace>();
+      race_->timer.stream = this;
+      race_->timer.fire = [](TimerNode& node) noexcept {
+        static_cast<ConnectRace::Timer&>(node).stream->try_next_address();
+      };
+    }
+    race_->addresses = addresses;   // others that connect may put the list into another order
+    race_->next = 0;
+  }
   try_next_address();
+}
+
+const Address* Stream::next_address() {
+  if (is_racing_) return race_->next < race_->addresses.size() ? &race_->addresses[race_->next++] : nullptr;
+  const std::vector<Address>& addresses = parts_.addresses.current(*target_);
+  return std::exchange(has_tried_, true) || addresses.empty() ? nullptr : &addresses.front();
 }
 
 int Stream::open_socket(const Address& address, Failure& failure) {
@@ -94,42 +120,61 @@ int Stream::open_socket(const Address& address, Failure& failure) {
   return fd;
 }
 
-void Stream::try_next_address() {
-  state_ = kConnecting;
-  Failure failure{SQ_E_IO, SQ_K_RESOLVE, "no address"};
-  for (;;) {
-    const std::vector<Address>& addresses = parts_.addresses.current(*target_);
-    if (address_index_ >= addresses.size()) break;
-    const Address address = addresses[address_index_++];
-    if (address.is_forbidden()) {
-      failure = {SQ_E_IO, SQ_K_OFF_LIST, "forbidden address"};
-      continue;
-    }
-    fd_ = open_socket(address, failure);
-    if (fd_ < 0) {
-      if (failure.kind == SQ_K_LOCAL_RESOURCE) break;   // another address would need the same
-      continue;
-    }
-    // A connect that succeeds at once is seen by epoll like one that takes its time.
-    if (::connect(fd_, address.data(), address.size()) == 0 || errno == EINPROGRESS) {
-      watch_ = parts_.reactor.watch(fd_, SQ_FD_WRITE, on_ready, this);
-      if (watch_) return;
-    }
-    failure = failure_of(errno, SQ_K_CONNECT);
-    ::close(std::exchange(fd_, -1));
-    if (failure.kind == SQ_K_LOCAL_RESOURCE) break;
+/// A socket that is on its way there, or -1.
+int Stream::begin_attempt(const Address& address, Failure& failure) {
+  if (address.is_forbidden()) {
+    failure = {SQ_E_IO, SQ_K_OFF_LIST, "forbidden address"};
+    return -1;
   }
-  if (failure_.kind != SQ_K_NONE && failure.detail == "no address") failure = failure_;
-  if (failure.kind == SQ_K_CONNECT) parts_.addresses.distrust(*target_);
-  end(failure);
+  const Address* const source = target_->source(session_);
+  if (source && source->family() != address.family()) {
+    failure = {SQ_E_IO, SQ_K_CONNECT, "source is of another IP version"};
+    return -1;
+  }
+  const int fd = open_socket(address, failure);
+  if (fd < 0) return -1;
+  // A connect that succeeds at once is seen by epoll like one that takes its time.
+  if (::connect(fd, address.data(), address.size()) == 0 || errno == EINPROGRESS) return fd;
+  failure = failure_of(errno, SQ_K_CONNECT);
+  ::close(fd);
+  return -1;
 }
 
-void Stream::connect_finished() {
+void Stream::try_next_address() {
+  while (const Address* const address = next_address()) {
+    const int fd = begin_attempt(*address, failure_);
+    Watch* const watch = fd < 0 ? nullptr : parts_.reactor.watch(fd, SQ_FD_WRITE, on_ready, this);
+    if (watch) {
+      if (fd_ >= 0) race_->others.push_back({fd_, watch_});
+      fd_ = fd;
+      watch_ = watch;
+      if (is_racing_ && race_->next < race_->addresses.size())
+        parts_.environment.arm(race_->timer, parts_.environment.now_ns() + ConnectRace::kNextAttemptNs);
+      return;
+    }
+    if (fd >= 0) {
+      failure_ = failure_of(errno, SQ_K_CONNECT);
+      ::close(fd);
+    }
+    // Another address would need the same.
+    if (failure_.kind == SQ_K_LOCAL_RESOURCE && is_racing_) race_->next = race_->addresses.size();
+  }
+  if (fd_ >= 0) return;   // what has begun may still connect
+  if (failure_.kind == SQ_K_CONNECT) parts_.addresses.distrust(*target_);
+  end(failure_);
+}
+
+void Stream::attempt_finished(int fd) {
+  if (fd != fd_) {   // an older one: it changes places with the newest
+    const auto older = std::ranges::find(race_->others, fd, &ConnectRace::Attempt::fd);
+    std::swap(older->fd, fd_);
+    std::swap(older->watch, watch_);
+  }
   int error = 0;
   socklen_t length = sizeof error;
   getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
+  const auto peer = error == 0 ? Address::peer_of(fd_) : std::nullopt;
   if (error == 0) {
-    const auto peer = Address::peer_of(fd_);
     if (!peer) error = errno == ENOTCONN ? ECONNREFUSED : errno;
     else if (is_connected_to_itself(fd_, *peer)) error = ECONNREFUSED;
   }
@@ -137,13 +182,35 @@ void Stream::connect_finished() {
     failure_ = failure_of(error, SQ_K_CONNECT);
     parts_.reactor.unwatch(*std::exchange(watch_, nullptr));
     ::close(std::exchange(fd_, -1));
-    if (failure_.kind == SQ_K_LOCAL_RESOURCE) return end(failure_);
+    if (is_racing_ && !race_->others.empty()) {
+      fd_ = race_->others.back().fd;
+      watch_ = race_->others.back().watch;
+      race_->others.pop_back();
+    }
+    if (failure_.kind == SQ_K_LOCAL_RESOURCE) {
+      if (fd_ < 0) return end(failure_);
+      race_->next = race_->addresses.size();
+    }
     return try_next_address();
+  }
+  if (is_racing_) {
+    leave_race();
+    if (!(*peer == race_->addresses.front())) parts_.addresses.prefer(*target_, *peer);
   }
   const std::uint64_t now_ns = parts_.environment.now_ns();
   connect_ns_ = now_ns - phase_start_ns_;
   phase_start_ns_ = now_ns;
   target_->url().is_tls ? start_tls() : opened();
+}
+
+void Stream::leave_race() {
+  is_racing_ = false;
+  parts_.environment.disarm(race_->timer);
+  for (const ConnectRace::Attempt& attempt : race_->others) {
+    parts_.reactor.unwatch(*attempt.watch);
+    ::close(attempt.fd);
+  }
+  race_->others.clear();
 }
 
 void Stream::start_tls() {

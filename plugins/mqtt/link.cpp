@@ -299,7 +299,7 @@ void Link::finish_connect(Exchange* exchange, const Connected& connected) {
     call.bytes_out = options_->packet_bytes(client_id_);
     call.bytes_in = connected.bytes_in;
     call.phase_ns[SQ_PH_RESOLVE] = resolved_ns_ - attempt_began_ns_;
-    call.phase_ns[SQ_PH_CONNECT] = connected.connect_ns;
+    call.phase_ns[SQ_PH_CONNECT] = dialed_ns_ - resolved_ns_ + connected.connect_ns;
     call.phase_ns[SQ_PH_TLS] = connected.tls_ns;
     call.phase_ns[SQ_PH_FIRST_BYTE] = connected.connack_ns;
     call.phase_ns[SQ_PH_WAIT_CONN] = attempt_began_ns_ - call.start_ns;

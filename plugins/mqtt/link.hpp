@@ -63,7 +63,7 @@ class Link final : public ClientEvents {
   void begin_attempt(bool is_implicit);
   static void on_resolved(void* context, sq_status status, sq_str text) SQ_NOEXCEPT;
   static void on_retry(void* context) SQ_NOEXCEPT;
-  void open_client(std::string_view address);
+  void open_client();
   void attempt_failed(const Failure& failure);
   void attempt_ended(uint32_t outcome, uint32_t kind, uint64_t bytes);  // the implicit sample
   void abandon_attempt(uint32_t outcome);
@@ -90,6 +90,7 @@ class Link final : public ClientEvents {
   const sq_target* const target_;
   std::shared_ptr<const ConnectOptions> options_;
   std::string client_id_;
+  std::string addresses_;  // of the attempt that goes on, not yet tried, with spaces between
   std::unique_ptr<Client> client_;
   Resolution* resolution_ = nullptr;
   ExchangeList waiting_, connecting_, expecting_;
@@ -99,7 +100,7 @@ class Link final : public ClientEvents {
   std::unique_ptr<DeliveryStatistics> deliveries_;
   std::unique_ptr<Inbox> inbox_;
   plugin::Timer retry_;  // made when first needed: most links never fail
-  uint64_t attempt_began_ns_ = 0, resolved_ns_ = 0, not_before_ns_ = 0;
+  uint64_t attempt_began_ns_ = 0, resolved_ns_ = 0, dialed_ns_ = 0, not_before_ns_ = 0;
   uint32_t failures_ = 0;
   State state_ = State::idle;
   bool attempt_is_implicit_ = false;

@@ -74,15 +74,21 @@ void Link::on_resolved(void* context, sq_status status, sq_str text) noexcept {
   delete resolution;
   if (link) {
     link->resolution_ = nullptr;
+    link->addresses_ = plugin::view(text);
+    link->resolved_ns_ = link->shard_.now_ns();
     if (status != SQ_OK) link->attempt_failed(resolve_failure(status));
-    else link->open_client(plugin::view(text));
+    else link->open_client();
   }
   shard.ended();
 }
 
-void Link::open_client(std::string_view address) {
-  resolved_ns_ = shard_.now_ns();
+/// To the next address of the broker.
+void Link::open_client() {
   state_ = State::connecting;
+  dialed_ns_ = shard_.now_ns();
+  const size_t end = std::min(addresses_.find(' '), addresses_.size());
+  const std::string address = addresses_.substr(0, end);
+  addresses_.erase(0, end + 1);
   const ClientSetup setup{target_, session_, address, options_.get(), &client_id_};
   try {
     client_ = (options_->is_paho ? make_paho_client : make_mosquitto_client)(shard_, setup, *this);
@@ -117,6 +123,8 @@ void Link::on_closed(const Failure& failure) {
 
 void Link::attempt_failed(const Failure& failure) {
   client_.reset();
+  // Nobody there; what has an address may be somewhere else.
+  if (failure.kind == SQ_K_CONNECT && failure.code == 0 && !addresses_.empty()) return open_client();
   state_ = State::idle;
   ++failures_;
   set_back_off();
@@ -137,6 +145,7 @@ void Link::abandon_attempt(uint32_t outcome) {
   if (resolution_) std::exchange(resolution_, nullptr)->link = nullptr;
   if (retry_) retry_.disarm();
   client_.reset();
+  addresses_.clear();
   state_ = State::idle;
 }
 

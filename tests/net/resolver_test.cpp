@@ -7,32 +7,14 @@
 #include <netdb.h>
 
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <thread>
 
 #include "client.hpp"
+#include "control.hpp"
 #include "server.hpp"
 
 namespace squall::test {
 namespace {
-
-/// The control thread of the process in small.  Declared after the shard that it posts to.
-struct Control {
-  boost::asio::io_context context{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
-  std::thread thread{[this] { context.run(); }};
-  ~Control() {
-    context.stop();
-    thread.join();
-  }
-};
-
-Resolution found(std::initializer_list<const char*> addresses) {
-  Resolution resolution;
-  for (const char* text : addresses) resolution.addresses.push_back(*Address::parse(text));
-  return resolution;
-}
 
 TEST(Resolver, FindsLocalhost) {
   addrinfo* found = nullptr;   // a chroot without /etc/hosts and DNS knows no name at all
@@ -202,7 +184,7 @@ TEST(Resolver, AnAnswerAfterTheShardsEndIsDropped) {
 TEST(TargetApi, ResolvesForLibrariesThatDialThemselves) {
   Shard shard;
   Control control;
-  Resolver resolver(control.context, [](const std::string&) { return found({"127.0.0.1"}); });
+  Resolver resolver(control.context, [](const std::string&) { return found({"::1", "127.0.0.1", "127.0.0.2"}); });
   shard.resolver = &resolver;
   const Target& named = shard.add("mqtt://broker.test");
   const Target& literal = shard.add("mqtt://[::1]");
@@ -215,7 +197,7 @@ TEST(TargetApi, ResolvesForLibrariesThatDialThemselves) {
   target_api()->resolve(&shard, &literal, answer, &seen[1]);
   EXPECT_EQ(seen[1].status, 99) << "answered inside the call";
   ASSERT_TRUE(shard.loop.until([&] { return seen[0].status != 99 && seen[1].status != 99; }));
-  EXPECT_EQ(seen[0].text, "127.0.0.1");
+  EXPECT_EQ(seen[0].text, "::1 127.0.0.1 127.0.0.2") << "IPv6 and IPv4 in turn";
   EXPECT_EQ(seen[1].text, "::1");
 }
 

@@ -290,8 +290,9 @@ typedef struct sq_target_api {
   SQ_FN(const sq_target_info *, info, (const sq_target *));                          /* [any] */
   /* For redirects and server references: the listed target that this URL belongs to, or NULL. [any] */
   SQ_FN(const sq_target *, match, (sq_str url));
-  /* For libraries with sockets of their own: resolves in the background and checks the address; text is
-     a literal such as "127.0.0.1" or "::1".  An fd of such a library is watched with its target. [shard] */
+  /* For libraries with sockets of their own: resolves in the background and checks the addresses; text is
+     a literal such as "127.0.0.1" or "::1", or several with a space between, in the order to try.  An fd of
+     such a library is watched with its target. [shard] */
   SQ_FN(sq_status, resolve, (sq_shard *, const sq_target *,
         void (*fn)(void *ctx, sq_status, sq_str text) SQ_NOEXCEPT, void *ctx));
   /* For libraries with TLS and sockets of their own: what this session uses on this target.  The
