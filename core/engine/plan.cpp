@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <map>
 #include <set>
 
@@ -64,6 +63,11 @@ class Plan::Builder final : public StepBinder {
       offset += plan_.populations_.back().users;
       add_deliveries(plan_.scenario_.populations[i]);
     }
+    check_certificates();
+    plan_.targets_.set_session_certificate([certificates = &plan_.certificates_](
+                                               const Target& target, std::uint64_t session, TlsOptions& own) {
+      return certificates->find(target, session, own);
+    });
   }
 
   std::uint32_t bind_operation(const OperationStep& step, Mark mark) override {
@@ -75,9 +79,13 @@ class Plan::Builder final : public StepBinder {
     bound.op = instance.protocol->ops[step.operation];
     bound.series = series(step.name, step.operation_name, step.type, SeriesKind::operation, step.tags);
     if (const auto* index = std::get_if<std::uint32_t>(&step.target)) {
-      if (*index != kNone) bound.target = &plan_.targets_.at(*index);
+      if (*index != kNone) {
+        bound.target = &plan_.targets_.at(*index);
+        used_targets_[population_index_].insert(*index);
+      }
     } else {
       bound.target_template = &std::get<Template>(step.target);
+      used_targets_[population_index_].insert(kNone);
     }
     const std::int64_t of_target = bound.target ? static_cast<std::int64_t>(bound.target->options().timeout_ns) : 0;
     bound.timeout_ns = step.timeout_ns ? step.timeout_ns
@@ -107,27 +115,50 @@ class Plan::Builder final : public StepBinder {
       options.sources = spec.source;
       options.congestion = spec.congestion;
       options.max_connections = spec.max_connections;
-      const auto text = [&](const Template& path) { return path.is_constant() ? file_beside_scenario(path, spec) : ""; };
-      options.tls = {text(spec.tls.ca), text(spec.tls.cert), text(spec.tls.key), spec.tls.server_name,
-                     spec.tls.insecure};
+      options.tls = tls_options(spec);
       const std::string mistake = plan_.targets_.add(spec.name, spec.url, std::move(options));
       if (!mistake.empty()) refuse(spec.mark, fmt::format("target '{}': {}", spec.name, mistake));
-      if (!spec.tls.cert.is_constant() || !spec.tls.key.is_constant() || !spec.tls.ca.is_constant()) {
-        refuse(spec.mark, "a certificate that depends on the user is not supported yet");
-      }
       if (spec.max_rate_per_s > 0) refuse(spec.mark, "'max_rate' is not supported yet");
     }
   }
 
-  /// Paths are relative to the scenario's file. A file that is not there is found before anything is sent.
-  std::string file_beside_scenario(const Template& given, const TargetSpec& spec) {
-    std::filesystem::path path = given.constant().to_text();
-    if (path.empty()) return {};
-    if (path.is_relative()) path = std::filesystem::path(plan_.scenario_.file).parent_path() / path;
+  TlsOptions tls_options(const TargetSpec& spec) {
+    TlsOptions tls;
+    tls.ca = file_beside_scenario(spec.tls.ca, spec.tls.ca_mark, spec);
+    tls.server_name = spec.tls.server_name;
+    tls.is_insecure = spec.tls.insecure;
+    tls.is_cert_of_session = UserCertificates::vary(spec);
+    if (tls.is_cert_of_session) return tls;
+    tls.cert = file_beside_scenario(spec.tls.cert.constant().to_text(), spec.tls.cert_mark, spec);
+    tls.key = file_beside_scenario(spec.tls.key.constant().to_text(), spec.tls.key_mark, spec);
+    return tls;
+  }
+
+  /// A file that is not there is found before anything is sent.
+  std::string file_beside_scenario(const std::string& given, Mark mark, const TargetSpec& spec) {
+    if (given.empty()) return {};
+    const std::string path = UserCertificates::file_beside(plan_.scenario_, given);
     if (::access(path.c_str(), R_OK) != 0) {
-      refuse(spec.mark, fmt::format("target '{}': {}: {}", spec.name, path.string(), std::strerror(errno)));
+      refuse(mark, fmt::format("target '{}': {}: {}", spec.name, path, std::strerror(errno)));
     }
-    return path.string();
+    return path;
+  }
+
+  /// Of every user that will connect: in open load that is sure of the first one only.
+  void check_certificates() {
+    for (std::uint32_t target = 0; target < plan_.targets_.size(); ++target) {
+      if (!plan_.targets_.at(target).options().tls.is_cert_of_session) continue;
+      for (const PopulationPlan& population : plan_.populations_) {
+        const auto& used = used_targets_[population.index];
+        if (!used.contains(target) && !used.contains(kNone)) continue;
+        const PopulationSpec& spec = *population.spec;
+        const std::uint64_t users = spec.load.model == Load::Model::open ? std::min<std::uint64_t>(population.users, 1)
+                                                                         : population.users;
+        const std::uint64_t sessions = spec.sessions ? std::min(users, spec.sessions) : users;
+        plan_.certificates_.check(target, population.index, sessions,
+                                  [this](Mark mark, std::string text) { refuse(mark, std::move(text)); });
+      }
+    }
   }
 
   void open_protocols() {
@@ -273,6 +304,7 @@ class Plan::Builder final : public StepBinder {
   void add_population(std::uint32_t index, std::uint64_t offset) {
     const PopulationSpec& spec = plan_.scenario_.populations[index];
     population_ = &spec;
+    population_index_ = index;
     if (spec.new_connection && spec.sessions) {
       refuse(spec.mark, "'connection: new' and 'sessions' exclude each other: a shared session has no iteration of its own");
     }
@@ -403,13 +435,16 @@ class Plan::Builder final : public StepBinder {
   const Registry& registry_;
   std::vector<PlanError>& errors_;
   const PopulationSpec* population_ = nullptr;
+  std::uint32_t population_index_ = 0;
+  std::map<std::uint32_t, std::set<std::uint32_t>> used_targets_;  // by population; kNone: any, a template names them
   const Task* task_ = nullptr;
   Mark mark_;                        // of the operation that is being bound
   std::string part_;                 // "on_start", "on_stop": what stands in place of a task
   const std::vector<Check>* satisfied_ = nullptr;  // of the until around: reads its pass's last operation
 };
 
-Plan::Plan(const Scenario& scenario) : scenario_(scenario), series_(std::make_unique<SeriesTable>()) {}
+Plan::Plan(const Scenario& scenario)
+    : scenario_(scenario), certificates_(scenario), series_(std::make_unique<SeriesTable>()) {}
 
 std::unique_ptr<Plan> Plan::make(const Scenario& scenario, const Registry& registry,
                                  std::vector<PlanError>& errors) {

@@ -13,6 +13,7 @@
 
 #include "engine/arguments.hpp"
 #include "engine/program.hpp"
+#include "engine/user_certificates.hpp"
 #include "load/arrivals.hpp"
 #include "load/fleet_schedule.hpp"
 #include "load/slots.hpp"
@@ -111,6 +112,7 @@ class Plan {
   explicit Plan(const Scenario& scenario);
 
   const Scenario& scenario_;
+  UserCertificates certificates_;
   TargetTable targets_;
   std::vector<ProtocolInstance> protocols_;
   std::vector<BoundOperation> operations_;

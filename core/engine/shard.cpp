@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "engine/host_api.hpp"
+#include "engine/session_id.hpp"
 #include "engine/user_observer.hpp"
 
 namespace squall {
@@ -16,7 +17,6 @@ namespace {
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kCancelLimitNs = 5 * kSecondNs;
 constexpr std::uint64_t kCloseLimitNs = 10 * kSecondNs;
-constexpr int kPopulationShift = 40;   // a session's id: population, then index
 
 struct CloseDone : sq_done {
   Shard* shard = nullptr;
@@ -431,7 +431,7 @@ void* Shard::open_session(std::uint32_t protocol, std::uint32_t population, std:
                           std::string& error) {
   void* session = nullptr;
   sq_error text{};
-  const std::uint64_t id = (std::uint64_t{population} << kPopulationShift) | index;
+  const std::uint64_t id = SessionId{population, index}.number();
   if (plan_.protocols()[protocol].protocol->session_open(protocols_[protocol].state, id, &session, &text) != SQ_OK) {
     error.assign(text.text, strnlen(text.text, sizeof(text.text)));
     if (error.empty()) error = "the plugin cannot open a session";
@@ -449,11 +449,11 @@ void Shard::close_session(std::uint32_t protocol, void* session) {
 void Shard::record_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t due_ns,
                             std::uint64_t end_ns, std::uint32_t outcome, std::uint32_t kind,
                             std::uint64_t bytes) {
-  const std::uint64_t population = session >> kPopulationShift;
+  const std::uint32_t population = SessionId::of(session).population;
   if (population >= populations_.size() || outcome > SQ_OUT_CANCELLED || kind > SQ_K_OFF_LIST) {
     return loop_.plugin_fault("a delivery of an unknown session, outcome or kind");
   }
-  const std::uint32_t series = plan_.delivery_series(static_cast<std::uint32_t>(population), handle);
+  const std::uint32_t series = plan_.delivery_series(population, handle);
   if (series == kNone) return;
   Sample sample;
   sample.series = series;
@@ -467,9 +467,9 @@ void Shard::record_delivery(std::uint64_t session, std::uint32_t handle, std::ui
 }
 
 void Shard::count_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t count) {
-  const std::uint64_t population = session >> kPopulationShift;
+  const std::uint32_t population = SessionId::of(session).population;
   if (population >= populations_.size()) return;
-  const std::uint32_t series = plan_.delivery_series(static_cast<std::uint32_t>(population), handle);
+  const std::uint32_t series = plan_.delivery_series(population, handle);
   if (series == kNone) return;
   // Two counters of a delivery have a place in the statistics; a plugin's other ones have none yet.
   const std::string& name = plan_.series().key(series).name;

@@ -136,12 +136,14 @@ sq_status target_resolve(sq_shard* shard, const sq_target* target, AddressLookup
 }
 
 const sq_tls_info* target_tls(const sq_target* target, std::uint64_t session) noexcept {
-  thread_local sq_tls_info info;   // the texts live with the target; the struct until the next call
+  thread_local sq_tls_info info;   // it and its texts live until the next call
+  thread_local TlsOptions own;
   const Target& of = target_of(target);
-  const TlsOptions& options = of.table().tls(of, session);
-  const std::string& name = options.server_name.empty() ? of.url().host : options.server_name;
-  info = {sizeof info, options.is_insecure ? std::uint32_t{SQ_TLS_INSECURE} : 0u,
-          str(options.ca), str(options.cert), str(options.key), str(name)};
+  const TlsOptions* const options = of.table().tls(of, session, own);
+  if (!options) return nullptr;
+  const std::string& name = options->server_name.empty() ? of.url().host : options->server_name;
+  info = {sizeof info, options->is_insecure ? std::uint32_t{SQ_TLS_INSECURE} : 0u,
+          str(options->ca), str(options->cert), str(options->key), str(name)};
   return &info;
 }
 

@@ -90,9 +90,11 @@ bool TargetTable::is_allowed(const Target& target, const Address& address) const
   return std::ranges::any_of(allowed_[target.index()], [&](const Address& a) { return a.same_ip(address); });
 }
 
-const TlsOptions& TargetTable::tls(const Target& target, std::uint64_t session) const {
-  const TlsOptions* own = session_tls_ ? session_tls_(target, session) : nullptr;
-  return own ? *own : target.options().tls;
+const TlsOptions* TargetTable::tls(const Target& target, std::uint64_t session, TlsOptions& own) const {
+  const TlsOptions& shared = target.options().tls;
+  if (!shared.is_cert_of_session) return &shared;
+  own = shared;
+  return session_certificate_ && session_certificate_(target, session, own) ? &own : nullptr;
 }
 
 }  // namespace squall

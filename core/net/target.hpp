@@ -23,6 +23,7 @@ struct TlsOptions {
   std::string ca, cert, key;        // PEM files; empty: the system's roots, no certificate
   std::string server_name;          // for SNI and verification; empty: the target's host
   bool is_insecure = false;         // verify nothing, because the scenario says so
+  bool is_cert_of_session = false;  // cert and key stand here empty: each session has its own
   friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
 };
 
@@ -89,15 +90,17 @@ class TargetTable {
   /// Whether a connection of this target may go to this address and port. [any]
   bool is_allowed(const Target&, const Address&) const;
 
-  /// TLS options and so on that depend on the session (a certificate per device).  Null, or a hook
-  /// that answers null: the target's own.  Set before the run; the hook is called on any shard.
-  using SessionTls = std::function<const TlsOptions*(const Target&, std::uint64_t session)>;
-  void set_session_tls(SessionTls hook) { session_tls_ = std::move(hook); }
-  const TlsOptions& tls(const Target&, std::uint64_t session) const;
+  /// Writes the files of one session (a certificate per device) into `cert` and `key` of `own`; false: it has
+  /// none.  Set before the run; called on any shard, only for targets with `is_cert_of_session`.
+  using SessionCertificate = std::function<bool(const Target&, std::uint64_t session, TlsOptions& own)>;
+  void set_session_certificate(SessionCertificate hook) { session_certificate_ = std::move(hook); }
+  /// What a session uses: the target's options, or `own`, filled.  Null: it should have a certificate
+  /// and has none. [any]
+  const TlsOptions* tls(const Target&, std::uint64_t session, TlsOptions& own) const;
 
  private:
   std::deque<Target> targets_;      // a deque: plugins keep pointers
-  SessionTls session_tls_;
+  SessionCertificate session_certificate_;
   mutable std::mutex mutex_;        // guards allowed_
   mutable std::vector<std::vector<Address>> allowed_;  // by target index, port 0
 };

@@ -83,6 +83,13 @@ std::string alpn_list(std::string_view names) {
   return list;
 }
 
+/// Leaves none: libraries of plugins read this thread's errors, too.
+std::string_view first_error(std::string_view otherwise) {
+  const char* const reason = ERR_reason_error_string(ERR_peek_error());
+  ERR_clear_error();
+  return reason ? std::string_view(reason) : otherwise;
+}
+
 std::string_view verify_detail(long result) {
   switch (result) {
     case X509_V_ERR_CERT_HAS_EXPIRED: return "certificate expired";
@@ -162,6 +169,7 @@ const TlsContexts::Certificate* TlsContexts::certificate(const TlsOptions& optio
   made->chain = sk_X509_new_null();
   while (X509* issuer = PEM_read_bio_X509(certs.get(), nullptr, nullptr, nullptr))
     sk_X509_push(made->chain, issuer);
+  ERR_clear_error();   // that of the file's end: libraries of plugins read this thread's errors, too
   // An empty passphrase: a protected key must fail here instead of asking at a terminal.
   if (key) made->key = PEM_read_bio_PrivateKey(key.get(), nullptr, nullptr, const_cast<char*>(""));
   if (!made->key) {
@@ -183,7 +191,13 @@ void TlsContexts::keep(std::uint64_t key, SSL_SESSION* session) {
 std::unique_ptr<TlsSession> TlsContexts::open(const Target& target, std::uint64_t session,
                                               std::string_view alpn, int fd, Failure& failure) {
   ERR_clear_error();
-  const TlsOptions& options = target.table().tls(target, session);
+  TlsOptions own;
+  const TlsOptions* const found = target.table().tls(target, session, own);
+  if (!found) {
+    failure = tls_failure("no certificate for this user");
+    return nullptr;
+  }
+  const TlsOptions& options = *found;
   SSL_CTX* const ctx = context(options, failure);
   if (!ctx) return nullptr;
   SslPtr ssl(SSL_new(ctx));
@@ -262,8 +276,7 @@ Failure TlsSession::handshake_failure() {
     return tls_failure(verify_detail(verified));
   if (wire_.sys_errno != 0) return failure_of(wire_.sys_errno, SQ_K_TLS);
   if (wire_.has_ended) return tls_failure("eof");
-  const char* reason = ERR_reason_error_string(ERR_peek_error());
-  return tls_failure(reason ? reason : "handshake failed");
+  return tls_failure(first_error("handshake failed"));
 }
 
 /// What a read or write that moved nothing means; `kind` as for failure_of.
@@ -276,8 +289,7 @@ Transfer TlsSession::outcome(int result, std::uint32_t kind) {
   }
   if (wire_.sys_errno != 0) return {Transfer::kFailed, false, 0, failure_of(wire_.sys_errno, kind)};
   if (wire_.has_ended) return {Transfer::kFailed, false, 0, {SQ_E_CLOSED, SQ_K_CLOSED, "eof"}};
-  const char* reason = ERR_reason_error_string(ERR_peek_error());
-  return {Transfer::kFailed, false, 0, tls_failure(reason ? reason : "protocol error")};
+  return {Transfer::kFailed, false, 0, tls_failure(first_error("protocol error"))};
 }
 
 Transfer TlsSession::read(void* data, std::size_t size) {

@@ -113,6 +113,10 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
   if (root == "arg" && scope.args) return fixed(Value{fmt::format("${{{}}}", name)});
   if (root == "user" || root == "arrival") {
     if (auto error = only_varying()) return *error;
+    if (scope.for_life && (name == "user.iteration" || name == "arrival.index")) {
+      hint = kForLifeHint;
+      return Error{fmt::format("'{}' cannot stand here: it changes during a user's life", name)};
+    }
     if (name == "user.index") return Reference{.kind = Reference::Kind::user_index, .index = 0, .column = 0, .value = {}};
     if (name == "user.iteration") return Reference{.kind = Reference::Kind::user_iteration, .index = 0, .column = 0, .value = {}};
     if (name == "arrival.index") return Reference{.kind = Reference::Kind::arrival_index, .index = 0, .column = 0, .value = {}};
@@ -151,6 +155,10 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
       hint = fmt::format("write 'acquire: {{ from: {}, as: r }}' before, and ${{r.{}}} here", root, rest);
       return Error{fmt::format("records of '{}' are exclusive: a step must acquire one first", root)};
     }
+    if (scope.for_life && data.pick != Pick::per_user) {
+      hint = fmt::format("give '{}' `pick: per_user`", root);
+      return Error{fmt::format("records of '{}' change during a user's life", root)};
+    }
     auto column = column_of(data, "dataset");
     if (!column) return column.error();
     return Reference{.kind = Reference::Kind::field, .index = i, .column = *column, .value = {}};
@@ -176,11 +184,12 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
     }
   if (scope.varies) {
     for (const auto& data : scenario_.datasets)
-      if (data->pick != Pick::exclusive) {
+      if (scope.for_life ? data->pick == Pick::per_user : data->pick != Pick::exclusive) {
         if (data->columns().empty()) known.push_back(data->name + "." + rest);  // its file has a mistake of its own
         for (const std::string& column : data->columns()) known.push_back(data->name + "." + column);
       }
-    known.insert(known.end(), {"user.index", "user.iteration", "arrival.index"});
+    known.push_back("user.index");
+    if (!scope.for_life) known.insert(known.end(), {"user.iteration", "arrival.index"});
   }
   hint = did_you_mean_one_of(name, known);
   return Error{fmt::format("unknown name '{}'", name)};

@@ -53,7 +53,6 @@ void Decoder::decode_targets(const Node* node) {
 
 void Decoder::decode_target(const Node& key, const Node& given) {
   const NameScope scope{.env = true};
-  const NameScope per_user{.locals = &all_locals_, .varies = true, .env = true};
   TargetSpec target;
   target.name = key.text;
   target.mark = key.mark;
@@ -79,10 +78,11 @@ void Decoder::decode_target(const Node& key, const Node& given) {
     if (const Node* tls_node = map["tls"]) {
       const MapReader tls(*this, *tls_node, kTlsKeys, "in 'tls'");
       if (!tls_node->is_map()) error(*tls_node, fmt::format("'tls' is a map, this is {}", tls_node->kind_name()));
-      if (const Node* ca = tls["ca"]) target.tls.ca = text_template(*ca, per_user, "'ca'");
-      if (const Node* cert = tls["cert"]) target.tls.cert = text_template(*cert, per_user, "'cert'");
-      if (const Node* tls_key = tls["key"]) target.tls.key = text_template(*tls_key, per_user, "'key'");
+      if (const Node* ca = tls["ca"]) target.tls.ca = text(*ca, scope, "'ca'"), target.tls.ca_mark = ca->mark;
+      if (const Node* cert = tls["cert"]) target.tls.cert = file_of_user(*cert, "'cert'"), target.tls.cert_mark = cert->mark;
+      if (const Node* its = tls["key"]) target.tls.key = file_of_user(*its, "'key'"), target.tls.key_mark = its->mark;
       if (tls["cert"] && !tls["key"]) error(*tls["cert"], "a 'cert' needs its 'key'");
+      if (tls["key"] && !tls["cert"]) error(*tls["key"], "a 'key' needs its 'cert'");
       if (const Node* name = tls["server_name"]) target.tls.server_name = text(*name, scope, "'server_name'");
       if (const Node* insecure = tls["insecure"]) target.tls.insecure = boolean(*insecure, scope, "'insecure'");
     }

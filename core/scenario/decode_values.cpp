@@ -34,6 +34,19 @@ class NoUser : public Scope {
   Value state_;
 };
 
+/// The first user: sees whether a value hangs on more than who the user is.
+class AnyUser final : public NoUser {
+ public:
+  std::int64_t unix_ns() const override { return looked_at_clock_ = true, 0; }
+  std::optional<std::string_view> field(std::uint32_t, std::uint32_t) override { return ""; }
+  Value& state(std::uint32_t slot) override { return remembered_ = true, NoUser::state(slot); }
+  bool asked_for_more() const { return looked_at_clock_ || remembered_ || draws > 0; }
+
+ private:
+  mutable bool looked_at_clock_ = false;
+  bool remembered_ = false;
+};
+
 Node nothing_at(const Node& node) {
   Node nothing;
   nothing.mark = node.mark;
@@ -123,6 +136,15 @@ Template Decoder::text_template(const Node& given, const NameScope& scope, std::
   }
   auto compiled = compile(node, scope);
   return compiled ? std::move(*compiled) : Template();
+}
+
+Template Decoder::file_of_user(const Node& given, std::string_view what) {
+  Template file = text_template(given, {.varies = true, .env = true, .for_life = true}, what);
+  AnyUser user;
+  if (!file.is_constant()) (void)file.evaluate(user);
+  if (user.asked_for_more())
+    error(given, fmt::format("{} is one file for all of a user's life, and this would change", what), kForLifeHint);
+  return file;
 }
 
 std::string Decoder::text(const Node& given, const NameScope& scope, std::string_view what) {

@@ -30,7 +30,10 @@ struct NameScope {
   bool varies = false;   // user.*, arrival.index, records, locals, generators with memory
   bool env = false;      // targets, outputs, vars
   bool args = false;     // ${arg.x} stays as it is: argv templates
+  bool for_life = false; // varies by user only: user.index, records of `pick: per_user`
 };
+
+inline constexpr const char* kForLifeHint = "user.index and records of `pick: per_user` stay the same";
 
 /// What a list of steps sees of its surroundings.
 struct StepPlace {
@@ -71,6 +74,8 @@ class Decoder {
   std::optional<Template> compile(const Node& scalar, const NameScope& scope,
                                   Template::Escape escape = Template::Escape::none);
   Template text_template(const Node& node, const NameScope& scope, std::string_view what);
+  /// A file that may differ from user to user, and is the same for all of a user's life.
+  Template file_of_user(const Node& node, std::string_view what);
   std::string text(const Node& node, const NameScope& scope, std::string_view what);
   std::optional<double> quantity(const Node& node, const NameScope& scope, UnitKind unit, std::string_view what);
   std::optional<double> positive(const Node& node, const NameScope& scope, UnitKind unit, std::string_view what);

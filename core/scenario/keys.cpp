@@ -45,8 +45,8 @@ constexpr Key kTarget[] = {
 
 constexpr Key kTls[] = {
     {"ca", "file", "certificates to trust, PEM"},
-    {"cert", "file", "own certificate, PEM; may use the user's record"},
-    {"key", "file", "its key, PEM"},
+    {"cert", "file", "own certificate, PEM; may be another for each user"},
+    {"key", "file", "its key, PEM; may be another for each user"},
     {"server_name", "text", "name to ask for and to verify, when it is not the host"},
     {"insecure", "true | false", "do not verify"},
 };

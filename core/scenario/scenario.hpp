@@ -38,9 +38,11 @@ struct TargetSpec {
   double max_rate_per_s = 0;                  // 0: no limit
   std::uint64_t max_connections = 0;          // 0: no limit
   struct Tls {
-    Template ca, cert, key;                   // paths; may use the user's record
+    std::string ca;                           // a path, as those below
+    Template cert, key;                       // may vary by user, the same for all of the user's life
     std::string server_name;
     bool insecure = false;
+    Mark ca_mark, cert_mark, key_mark;
   } tls;
   Mark mark;
 };

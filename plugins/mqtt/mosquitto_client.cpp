@@ -4,6 +4,7 @@
 // a literal asks nobody). Thousands of these share one thread and one house-keeping timer.
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
@@ -51,6 +52,7 @@ class MosquittoClient final : public Client, public Housekept {
   bool finish_tcp();
   bool drive_tls();
   void read_and_write(uint32_t events);
+  void clear_errors() const;
   bool settle(int status);
   bool end(const Failure& failure);
   void watch_for_what_is_wanted();
@@ -76,6 +78,7 @@ class MosquittoClient final : public Client, public Housekept {
   int32_t connack_ = -1;  // reason, once there is one
   uint32_t watched_ = 0;
   Stage stage_ = Stage::tcp;
+  const ClientCertificate* certificate_ = nullptr;  // only while it dials
   bool is_tls_ = false, is_v5_ = false;
   bool submitted_is_done_ = false;
   bool has_subscribed_ = false;
@@ -139,8 +142,9 @@ void MosquittoClient::configure(const ClientSetup& setup) {
   is_tls_ = plugin::host.target->info(setup.target)->flags & SQ_TG_TLS;
   if (!is_tls_) return;
   mosquitto_int_option(client_, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
-  mosquitto_void_option(client_, MOSQ_OPT_SSL_CTX,
-                        shard_.tls_contexts().get(setup.target, setup.session));
+  const TlsContexts::Identity identity = shard_.tls_contexts().get(setup.target, setup.session);
+  certificate_ = identity.certificate;
+  mosquitto_void_option(client_, MOSQ_OPT_SSL_CTX, identity.context);
 }
 
 void MosquittoClient::dial(const ClientSetup& setup) {
@@ -150,7 +154,8 @@ void MosquittoClient::dial(const ClientSetup& setup) {
   const auto port = static_cast<int>(plugin::host.target->info(setup.target)->port);
   stage_began_ns_ = shard_.now_ns();
   take_verify_failure();
-  errno = 0;
+  const ShownCertificate shown(std::exchange(certificate_, nullptr));
+  clear_errors();
   const int status =
       mosquitto_connect_bind_async(client_, address.c_str(), port, setup.options->keep_alive_s,
                                    local.empty() ? nullptr : local.c_str());
@@ -186,7 +191,7 @@ bool MosquittoClient::finish_tcp() {
 }
 
 bool MosquittoClient::drive_tls() {
-  errno = 0;
+  clear_errors();
   const int status = mosquitto_loop_read(client_, 1);  // goes on with the handshake, no more
   auto* const ssl = static_cast<SSL*>(mosquitto_ssl_get(client_));
   if (status != MOSQ_ERR_SUCCESS || !ssl || mosquitto_socket(client_) < 0) {
@@ -214,7 +219,7 @@ void MosquittoClient::read_and_write(uint32_t events) {
   if (events & (SQ_FD_READ | SQ_FD_ERROR)) {
     const int turns = has_subscribed_ ? kPacketsPerTurn : 1;
     for (int turn = 0; turn < turns; ++turn) {
-      errno = 0;
+      clear_errors();
       const int status = mosquitto_loop_read(client_, 1);
       const bool is_drained = errno == EAGAIN;
       if (!settle(status)) return;
@@ -222,7 +227,7 @@ void MosquittoClient::read_and_write(uint32_t events) {
     }
   }
   if (mosquitto_want_write(client_)) {
-    errno = 0;
+    clear_errors();
     if (!settle(mosquitto_loop_write(client_, 1))) return;
   }
   watch_for_what_is_wanted();
@@ -231,6 +236,13 @@ void MosquittoClient::read_and_write(uint32_t events) {
   connected_.connack_ns = shard_.now_ns() - stage_began_ns_;
   const Connected connected = connected_;
   events_.on_connected(connected);  // last: it may destroy this
+}
+
+/// Before each call into the library, which takes what it finds there for its own: errno, and in TLS the
+/// thread's queue of OpenSSL's errors, where another user of OpenSSL may have left some.
+void MosquittoClient::clear_errors() const {
+  errno = 0;
+  if (is_tls_) ERR_clear_error();
 }
 
 /// After each call into the library: has it ended the connection?
@@ -269,7 +281,7 @@ void MosquittoClient::keep_house() {
       end({SQ_K_CONNECT, 0, "timed out", true});
     return;
   }
-  errno = 0;
+  clear_errors();
   if (settle(mosquitto_loop_misc(client_))) watch_for_what_is_wanted();
 }
 
@@ -323,7 +335,7 @@ Submitted MosquittoClient::publish(const Publication& publication) {
   if (!properties.is_valid()) return refused(MOSQ_ERR_PROTOCOL, 0);
   submitting_ = 0;
   submitted_is_done_ = false;
-  errno = 0;
+  clear_errors();
   const int status = mosquitto_publish_v5(
       client_, &submitting_, publication.topic.data(), static_cast<int>(publication.payload.size()),
       publication.payload.data(), publication.qos, publication.retain, properties.list());
@@ -348,7 +360,7 @@ Submitted MosquittoClient::subscribe(std::span<const std::string> filters, int q
     bytes += filter.size();
   }
   int key = 0;
-  errno = 0;
+  clear_errors();
   const int status = mosquitto_subscribe_multiple(
       client_, &key, static_cast<int>(names.size()), names.data(), qos, 0, nullptr);
   if (status != MOSQ_ERR_SUCCESS) return refused(status, errno);

@@ -21,6 +21,7 @@
 #include "property_names.hpp"
 #include "reason.hpp"
 #include "shard.hpp"
+#include "tls_contexts.hpp"
 
 namespace squall::mqtt {
 namespace {
@@ -98,7 +99,7 @@ std::string uri_of(const ClientSetup& setup, bool is_tls) {
 }
 
 ::mqtt::ssl_options tls_options(const ClientSetup& setup) {
-  const sq_tls_info& info = *plugin::host.target->tls(setup.target, setup.session);
+  const sq_tls_info& info = tls_info(setup.target, setup.session);
   ::mqtt::ssl_options tls;
   const bool verify = !(info.flags & SQ_TLS_INSECURE);
   tls.set_enable_server_cert_auth(verify);
@@ -106,7 +107,7 @@ std::string uri_of(const ClientSetup& setup, bool is_tls) {
   if (info.ca.len) tls.set_trust_store(std::string(plugin::view(info.ca)));
   if (info.cert.len) {
     tls.set_key_store(std::string(plugin::view(info.cert)));
-    tls.set_private_key(std::string(plugin::view(info.key.len ? info.key : info.cert)));
+    tls.set_private_key(std::string(plugin::view(info.key)));
   }
   return tls;
 }

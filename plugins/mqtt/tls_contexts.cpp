@@ -1,6 +1,8 @@
 #include "tls_contexts.hpp"
 
 #include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 
 #include <squall/plugin.hpp>
@@ -10,6 +12,7 @@ namespace squall::mqtt {
 namespace {
 
 thread_local const char* verify_failure = nullptr;
+thread_local const ClientCertificate* shown = nullptr;
 
 int context_slot() {
   static const int slot = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
@@ -29,7 +32,7 @@ int on_verify(int preverified, X509_STORE_CTX* store) {
 }
 
 // libmosquitto announces the address that it dials as server name; this runs before the first
-// message is built and puts the real name in its place.
+// message is built, puts the real name in its place, and the client's certificate beside it.
 void on_info(const SSL* ssl, int where, int) {
   if (!(where & SSL_CB_HANDSHAKE_START)) return;
   const auto* context =
@@ -37,22 +40,17 @@ void on_info(const SSL* ssl, int where, int) {
   char* const name = context->name_is_address ? nullptr
                                               : const_cast<char*>(context->server_name.c_str());
   SSL_set_tlsext_host_name(const_cast<SSL*>(ssl), name);
+  if (shown)
+    SSL_use_cert_and_key(const_cast<SSL*>(ssl), shown->leaf, shown->key, shown->chain, 1);
 }
 
 [[noreturn]] void refuse(const char* detail) { throw Failure{SQ_K_TLS, 0, detail, true}; }
 
-void load_files(SSL_CTX* context, const sq_tls_info& info) {
-  const std::string ca(plugin::view(info.ca)), certificate(plugin::view(info.cert)),
-      key(plugin::view(info.key));
+void load_roots(SSL_CTX* context, const sq_tls_info& info) {
+  const std::string ca(plugin::view(info.ca));
   if (ca.empty() ? SSL_CTX_set_default_verify_paths(context) != 1
                  : SSL_CTX_load_verify_file(context, ca.c_str()) != 1)
     refuse("cannot read the CA file");
-  if (certificate.empty()) return;
-  if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1)
-    refuse("cannot read the client certificate");
-  const std::string& key_file = key.empty() ? certificate : key;
-  if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1)
-    refuse("cannot read the client key");
 }
 
 std::unique_ptr<TlsContext> make_context(const sq_target* target, const sq_tls_info& info) {
@@ -70,7 +68,7 @@ std::unique_ptr<TlsContext> make_context(const sq_target* target, const sq_tls_i
                             SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_ex_data(ssl, context_slot(), context.get());
   SSL_CTX_set_info_callback(ssl, on_info);
-  load_files(ssl, info);
+  load_roots(ssl, info);
   if (info.flags & SQ_TLS_INSECURE) return context;
 
   SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, on_verify);
@@ -84,14 +82,51 @@ std::unique_ptr<TlsContext> make_context(const sq_target* target, const sq_tls_i
 
 }  // namespace
 
-SSL_CTX* TlsContexts::get(const sq_target* target, uint64_t session) {
+ClientCertificate::~ClientCertificate() {
+  X509_free(leaf);
+  EVP_PKEY_free(key);
+  sk_X509_pop_free(chain, X509_free);
+}
+
+ShownCertificate::ShownCertificate(const ClientCertificate* certificate) { shown = certificate; }
+ShownCertificate::~ShownCertificate() { shown = nullptr; }
+
+const ClientCertificate* TlsContexts::certificate(const sq_tls_info& info) {
+  if (!info.cert.len) return nullptr;
+  const std::string file(plugin::view(info.cert)), key_file(plugin::view(info.key));
+  const std::string name = file + '\n' + key_file;
+  if (const auto known = certificates_.find(name); known != certificates_.end())
+    return known->second.get();
+
+  auto made = std::make_unique<ClientCertificate>();
+  const std::unique_ptr<BIO, int (*)(BIO*)> certificates(BIO_new_file(file.c_str(), "r"), BIO_free);
+  const std::unique_ptr<BIO, int (*)(BIO*)> key(BIO_new_file(key_file.c_str(), "r"), BIO_free);
+  if (certificates) made->leaf = PEM_read_bio_X509_AUX(certificates.get(), nullptr, nullptr, nullptr);
+  if (!made->leaf) refuse("cannot use the certificate file");
+  made->chain = sk_X509_new_null();
+  while (X509* const issuer = PEM_read_bio_X509(certificates.get(), nullptr, nullptr, nullptr))
+    sk_X509_push(made->chain, issuer);
+  ERR_clear_error();  // that of the end of the file, which the library would take for its own
+  // An empty passphrase: a protected key fails here, where libcrypto would ask at a terminal.
+  if (key) made->key = PEM_read_bio_PrivateKey(key.get(), nullptr, nullptr, const_cast<char*>(""));
+  if (!made->key) refuse("cannot use the key file");
+  if (X509_check_private_key(made->leaf, made->key) != 1)
+    refuse("key does not match the certificate");
+  if (certificates_.size() >= kCertificatesMax) certificates_.clear();  // OpenSSL holds those in use
+  return (certificates_[name] = std::move(made)).get();
+}
+
+TlsContexts::Identity TlsContexts::get(const sq_target* target, uint64_t session) {
+  const sq_tls_info& info = tls_info(target, session);
+  auto& context = contexts_[std::string(plugin::view(plugin::host.target->info(target)->name))];
+  if (!context) context = make_context(target, info);
+  return {context->handle, certificate(info)};
+}
+
+const sq_tls_info& tls_info(const sq_target* target, uint64_t session) {
   const sq_tls_info* const info = plugin::host.target->tls(target, session);
-  std::string key(plugin::view(plugin::host.target->info(target)->name));
-  key += '\n';
-  key += plugin::view(info->cert);
-  auto& context = contexts_[key];
-  if (!context) context = make_context(target, *info);
-  return context->handle;
+  if (!info) refuse("no certificate for this user");
+  return *info;
 }
 
 const char* take_verify_failure() { return std::exchange(verify_failure, nullptr); }

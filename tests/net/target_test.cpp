@@ -137,12 +137,21 @@ TEST(TargetTable, AllowsTheAddressesItsNamesResolvedTo) {
 
 TEST(TargetTable, AsksTheHookForASessionsCertificate) {
   TargetTable table;
-  ASSERT_EQ(table.add("a", "mqtts://broker.test", {}), "");
-  TlsOptions device;
-  device.cert = "device.pem";
-  table.set_session_tls([&](const Target&, std::uint64_t session) { return session == 7 ? &device : nullptr; });
-  EXPECT_EQ(table.tls(table.at(0), 7).cert, "device.pem");
-  EXPECT_EQ(table.tls(table.at(0), 8).cert, "");
+  TargetOptions options;
+  options.tls.ca = "ca.pem";
+  ASSERT_EQ(table.add("shared", "mqtts://broker.test", options), "");
+  options.tls.is_cert_of_session = true;
+  ASSERT_EQ(table.add("own", "mqtts://broker.test", options), "");
+  table.set_session_certificate([](const Target&, std::uint64_t session, TlsOptions& own) {
+    own.cert = own.key = "device-" + std::to_string(session) + ".pem";
+    return session != 8;
+  });
+  TlsOptions own;
+  EXPECT_EQ(table.tls(*table.find("shared"), 7, own), &table.find("shared")->options().tls);
+  ASSERT_EQ(table.tls(*table.find("own"), 7, own), &own);
+  EXPECT_EQ(own.cert, "device-7.pem");
+  EXPECT_EQ(own.ca, "ca.pem");
+  EXPECT_EQ(table.tls(*table.find("own"), 8, own), nullptr);
 }
 
 TEST(Address, KnowsWhatIsForbidden) {

@@ -219,10 +219,17 @@ TEST_F(Tls, ShowsTheCertificateOfItsSession) {
     peer.echo();
   }, certificates.ca);
   Shard shard;
-  const Certificates::Files a = certificates.issue("device-a"), b = certificates.issue("device-b");
-  const TlsOptions devices[2] = {with(certificates.ca, a.cert, a.key), with(certificates.ca, b.cert, b.key)};
-  const Target& target = shard.add(server.url());
-  shard.targets.set_session_tls([&](const Target&, std::uint64_t session) { return &devices[session]; });
+  const Certificates::Files devices[2] = {certificates.issue("device-a"), certificates.issue("device-b")};
+  TargetOptions options;
+  options.tls = with(certificates.ca);
+  options.tls.is_cert_of_session = true;
+  const Target& target = shard.add(server.url(), options);
+  shard.targets.set_session_certificate([&](const Target&, std::uint64_t session, TlsOptions& own) {
+    if (session >= 2) return false;
+    own.cert = devices[session].cert;
+    own.key = devices[session].key;
+    return true;
+  });
   shard.start();
   for (std::uint64_t session = 0; session < 2; ++session) {
     Client client(shard);
@@ -231,6 +238,10 @@ TEST_F(Tls, ShowsTheCertificateOfItsSession) {
     EXPECT_EQ(client.received, "hello");
   }
   EXPECT_EQ(names, (std::vector<std::string>{"device-a", "device-b"}));
+  Client nobody(shard);
+  nobody.connect(target, {.session = 2});
+  ASSERT_TRUE(nobody.until_closed());
+  EXPECT_EQ(nobody.ending(), refused("no certificate for this user"));
 }
 
 TEST_F(Tls, AMissingClientCertificateIsOfClassTls) {

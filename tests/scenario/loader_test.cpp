@@ -251,14 +251,17 @@ TEST_F(LoaderTest, TargetsAreMapsAddressesOrPartOfAnAddress) {
 targets:
   default: { url: "https://h:8443", timeout: 10s, source: [ 10.0.0.1, 10.0.0.2 ], tls: { ca: ca.pem, cert: "${users.cert}", key: k.pem, server_name: n, insecure: true }, client: paho, max_rate: 10/s, max_connections: 7, congestion: bbr }
   other: http://h:81
-data: { users: users.csv }
+data: { users: { file: users.csv, pick: per_user } }
 tasks: { a: [ http.get: { path: / }, http.get: { to: "http://h:81/deep?x=1" }, http.get: { to: "${users.site}" } ] }
 populations: { p: { load: { users: 1 } } }
 )" + (file("users.csv", "cert,site\nx.pem,other\n"), std::string()));
   const TargetSpec& target = s.targets[0];
   EXPECT_EQ(target.timeout_ns, 10'000'000'000);
   EXPECT_EQ(target.source.size(), 2u);
+  EXPECT_EQ(target.tls.ca, "ca.pem");
   EXPECT_FALSE(target.tls.cert.is_constant());
+  EXPECT_EQ(target.tls.cert_mark.line, 3u);
+  EXPECT_EQ(target.tls.key.constant().to_text(), "k.pem");
   EXPECT_TRUE(target.tls.insecure);
   EXPECT_EQ(target.client, "paho");
   EXPECT_EQ(target.max_connections, 7u);

@@ -295,8 +295,10 @@ typedef struct sq_target_api {
      such a library is watched with its target. [shard] */
   SQ_FN(sq_status, resolve, (sq_shard *, const sq_target *,
         void (*fn)(void *ctx, sq_status, sq_str text) SQ_NOEXCEPT, void *ctx));
-  /* For libraries with TLS and sockets of their own: what this session uses on this target.  The
-     view of local_address is empty when the kernel may choose. [shard] */
+  /* For libraries with TLS and sockets of their own: what this session uses on this target.  tls: the struct
+     and its texts live until the next call on this thread; NULL: each session has a certificate of its own
+     there, and this one has none (class tls).  The view of local_address is empty when the kernel may
+     choose. [shard] */
   SQ_FN(const sq_tls_info *, tls, (const sq_target *, uint64_t session));
   SQ_FN(sq_str, local_address, (const sq_target *, uint64_t session));
 } sq_target_api;
