@@ -299,6 +299,7 @@ void Shard::fill_gauges() {
   for (std::uint32_t target = 0; target < counters.size(); ++target) {
     ConnectionCounts& counts = recorder_.connections(target);
     counts.opened = counters[target].opened;
+    counts.reused = counters[target].reused;
     counts.closed_by_peer = counters[target].closed_by_peer;
     counts.failed = counters[target].failed;
   }

@@ -152,8 +152,20 @@ sq_str target_local_address(const sq_target* target, std::uint64_t session) noex
   return text ? str(*text) : sq_str{};
 }
 
+void target_note(sq_shard* shard, const sq_target* target, std::uint32_t what) noexcept {
+  if (!shard || !shard->net || !target || !is_listed(*shard->net, target_of(target))) return;
+  TargetCounters& counters = shard->net->parts().counters[target_of(target).index()];
+  switch (what) {
+    case SQ_CN_REUSED: ++counters.reused; break;
+    case SQ_CN_OPENED: ++counters.opened; break;
+    case SQ_CN_FAILED: ++counters.failed; break;
+    case SQ_CN_CLOSED_BY_PEER: ++counters.closed_by_peer; break;
+    default: shard->net->environment().plugin_fault("target.note: no such event");
+  }
+}
+
 constexpr sq_target_api kTargetApi{sizeof(sq_target_api), 0, target_info, target_match, target_resolve,
-                                   target_tls, target_local_address};
+                                   target_tls, target_local_address, target_note};
 
 }  // namespace
 

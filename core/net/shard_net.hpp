@@ -21,6 +21,7 @@ class TrafficObserver;
 /// Bytes are those of the plugin, above TLS; `wire_*` those that the sockets carried.
 struct TargetCounters {
   std::uint64_t opened = 0;          // connections established, TLS included
+  std::uint64_t reused = 0;          // requests that found theirs open, as plugins say
   std::uint64_t failed = 0;          // attempts that ended before on_open, whatever the cause
   std::uint64_t closed = 0;          // established ones that ended
   std::uint64_t closed_by_peer = 0;  // of these: the peer's FIN or RST came first

@@ -114,7 +114,10 @@ void Lane::serve(Exchange* exchange, uint64_t now_ns) {
   if (connection && exchange->wants_fresh_connection) connection->drop();
   exchange->wants_fresh_connection = false;
   if (connection) {
-    if (connection->send(*exchange, now_ns)) return;
+    if (connection->send(*exchange, now_ns)) {
+      if (exchange->head_sent) host.target->note(session->shard.handle, target, SQ_CN_REUSED);
+      return;
+    }
     connection->drop();  // it was closed before anything was written: another may serve
   }
   connection = session->shard.make_connection(*this);

@@ -46,7 +46,7 @@ void Link::start(Exchange* exchange) {
     case kDisconnect: return start_disconnect(exchange);
     default: break;
   }
-  if (state_ == State::connected) return send(exchange);
+  if (state_ == State::connected) return send(exchange, true);
   exchange->place = Exchange::Place::waiting;
   waiting_.push_back(exchange);
   use();
@@ -86,10 +86,11 @@ void Link::start_disconnect(Exchange* exchange) {
   finish(exchange);
 }
 
-void Link::send(Exchange* exchange) {
+void Link::send(Exchange* exchange, bool is_connection_used) {
   const bool is_publish = exchange->prepared->operation == kPublish;
   const Submitted submitted = is_publish ? submit_publish(exchange) : submit_subscribe(exchange);
   exchange->call->bytes_out = submitted.bytes_out;
+  if (is_connection_used && !submitted.failure) note(SQ_CN_REUSED);
   if (submitted.failure) {
     finish(exchange, submitted.failure);
     if (submitted.failure.connection_lost) lost(submitted.failure);

@@ -54,7 +54,8 @@ class Link final : public ClientEvents {
   void start_connect(Exchange* exchange);
   void start_expect(Exchange* exchange);
   void start_disconnect(Exchange* exchange);
-  void send(Exchange* exchange);
+  /// `is_connection_used`: somebody else had the connection opened.
+  void send(Exchange* exchange, bool is_connection_used);
   Submitted submit_publish(Exchange* exchange);
   Submitted submit_subscribe(Exchange* exchange);
 
@@ -73,6 +74,7 @@ class Link final : public ClientEvents {
   void come_back();
   void subscribe_again();
   void adopt(std::shared_ptr<const ConnectOptions> options);
+  void note(uint32_t what) { plugin::host.target->note(shard_.handle(), target_, what); }
 
   // Calls.
   void finish(Exchange* exchange, const Failure& failure = {}, uint32_t outcome = SQ_OUT_OK);

@@ -104,6 +104,8 @@ void Link::on_connected(const Connected& connected) {
   session_present_ = connected.session_present;
   failures_ = 0;
   not_before_ns_ = 0;
+  note(SQ_CN_OPENED);
+  bool is_used = !connecting_.empty();
   attempt_ended(SQ_OUT_OK, SQ_K_NONE, options_->packet_bytes(client_id_) + connected.bytes_in);
   while (Exchange* one = connecting_.pop_front()) finish_connect(one, connected);
   if (!subscriptions_.empty() && !session_present_) subscribe_again();
@@ -112,7 +114,7 @@ void Link::on_connected(const Connected& connected) {
     if (!one) break;
     one->place = Exchange::Place::none;
     one->begun_ns = shard_.now_ns();
-    send(one);
+    send(one, std::exchange(is_used, true));
   }
 }
 
@@ -126,6 +128,7 @@ void Link::attempt_failed(const Failure& failure) {
   // Nobody there; what has an address may be somewhere else.
   if (failure.kind == SQ_K_CONNECT && failure.code == 0 && !addresses_.empty()) return open_client();
   state_ = State::idle;
+  note(SQ_CN_FAILED);
   ++failures_;
   set_back_off();
   attempt_ended(SQ_OUT_FAILED, failure.kind, 0);
@@ -140,8 +143,10 @@ void Link::attempt_ended(uint32_t outcome, uint32_t kind, uint64_t bytes) {
 }
 
 void Link::abandon_attempt(uint32_t outcome) {
-  if (state_ == State::resolving || state_ == State::connecting)
+  if (state_ == State::resolving || state_ == State::connecting) {
+    note(SQ_CN_FAILED);
     attempt_ended(outcome, SQ_K_NONE, 0);
+  }
   if (resolution_) std::exchange(resolution_, nullptr)->link = nullptr;
   if (retry_) retry_.disarm();
   client_.reset();
@@ -160,6 +165,7 @@ uint64_t Link::drop_connection(const Failure& failure) {
 void Link::lost(const Failure& failure) {
   client_.reset();
   state_ = State::idle;
+  if (failure.kind == SQ_K_CLOSED) note(SQ_CN_CLOSED_BY_PEER);
   set_back_off();
   fail_in_flight(failure);
   // Whatever still waits was not sent: it goes out on the next connection.

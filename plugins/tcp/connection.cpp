@@ -125,10 +125,9 @@ void Connection::begin() {
       break;
     case Exchange::Kind::kSend:
     case Exchange::Kind::kRequest:
-      if (link_)
-        begin_writing();
-      else
-        connect();
+      if (!link_) return connect();
+      host.target->note(streams_.shard, target_, SQ_CN_REUSED);
+      begin_writing();
       break;
     case Exchange::Kind::kClose:
       if (!link_) return finish(SQ_OUT_OK, SQ_K_NONE);

@@ -229,6 +229,29 @@ TEST(TargetApi, TellsWhatATargetIs) {
   EXPECT_EQ(target_api()->match({url.data(), url.size()}), nullptr);
 }
 
+TEST(TargetApi, CountsWhatPluginsSayOfConnections) {
+  Shard shard;
+  const Target& first = shard.add("mqtt://127.0.0.1");
+  const Target& second = shard.add("mqtt://127.0.0.2");
+  shard.start();
+  for (const std::uint32_t what : {SQ_CN_OPENED, SQ_CN_REUSED, SQ_CN_REUSED, SQ_CN_REUSED, SQ_CN_CLOSED_BY_PEER})
+    target_api()->note(&shard, &first, what);
+  target_api()->note(&shard, &second, SQ_CN_FAILED);
+  const auto counters = shard.net->counters();
+  EXPECT_EQ(counters[0].opened, 1u);
+  EXPECT_EQ(counters[0].reused, 3u);
+  EXPECT_EQ(counters[0].closed_by_peer, 1u);
+  EXPECT_EQ(counters[0].failed, 0u);
+  EXPECT_EQ(counters[1].failed, 1u);
+  TargetTable others;
+  ASSERT_EQ(others.add("elsewhere", "mqtt://127.0.0.1", {}), "");
+  target_api()->note(&shard, &others.at(0), SQ_CN_OPENED);   // of another run: has no place here
+  EXPECT_EQ(counters[0].opened, 1u);
+  EXPECT_TRUE(shard.loop.faults.empty());
+  target_api()->note(&shard, &first, 77);
+  EXPECT_EQ(shard.loop.faults.size(), 1u);
+}
+
 TEST(TargetApi, TablesAreFoundByTheirIds) {
   EXPECT_EQ(net_extension(SQ_STREAM_V1, sizeof(sq_stream_api)), stream_api());
   EXPECT_EQ(net_extension(SQ_FDWATCH_V1, 8), fdwatch_api());

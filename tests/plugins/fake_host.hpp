@@ -71,6 +71,7 @@ struct sq_target {
   sq_tls_info tls{};
   std::string name, scheme, host, path, url, resolves_to;
   sq_status resolve_status = SQ_OK;
+  mutable uint64_t noted[4] = {};  // by SQ_CN_*
 };
 /// A body: text in memory, or a range of a file (fd >= 0).
 struct sq_source {

@@ -191,6 +191,10 @@ struct Tables {
   }
   static const sq_tls_info* tls(const sq_target* target, uint64_t) noexcept { return &target->tls; }
   static sq_str local_address(const sq_target*, uint64_t) noexcept { return {}; }
+  static void note(sq_shard*, const sq_target* target, uint32_t what) noexcept {
+    ASSERT_LE(what, uint32_t{SQ_CN_CLOSED_BY_PEER});
+    ++target->noted[what];
+  }
 
   // ---- squall.datagram/1 ----
   static sq_status dgram_open(sq_shard*, const sq_target* target, const sq_dgram_events* events,
@@ -263,7 +267,7 @@ struct Tables {
     static constexpr sq_stream_api kStream{sizeof kStream, 0,     connect,   write, read_enable,
                                            shutdown,       close, send_file, pace,  flush};
     static constexpr sq_target_api kTarget{sizeof kTarget, 0,   target_info,  match,
-                                           resolve,        tls, local_address};
+                                           resolve,        tls, local_address, note};
     static constexpr sq_dgram_api kDgram{sizeof kDgram, 0, dgram_open, dgram_send, dgram_close};
     static constexpr sq_source_api kSource{sizeof kSource, 0, source_size, source_next,
                                            source_rewind};

@@ -285,6 +285,10 @@ typedef struct sq_tls_info {            /* host-allocated; files are PEM paths, 
   sq_str ca, cert, key, server_name;
 } sq_tls_info;
 enum { SQ_TLS_INSECURE = 1u << 0 /* do not verify: the scenario says so */ };
+/* What became of a connection.  REUSED: a request went out on one that an earlier request, or a step that
+   only connects, had opened.  The others are for libraries with sockets of their own (the host counts its
+   streams itself): established, ended before that, ended by the peer after it. */
+enum { SQ_CN_REUSED, SQ_CN_OPENED, SQ_CN_FAILED, SQ_CN_CLOSED_BY_PEER };
 typedef struct sq_target_api {
   uint32_t struct_size, flags;
   SQ_FN(const sq_target_info *, info, (const sq_target *));                          /* [any] */
@@ -301,6 +305,8 @@ typedef struct sq_target_api {
      choose. [shard] */
   SQ_FN(const sq_tls_info *, tls, (const sq_target *, uint64_t session));
   SQ_FN(sq_str, local_address, (const sq_target *, uint64_t session));
+  /* Counts one for the connections of this target in the result; what: SQ_CN_*. [shard] */
+  SQ_FN(void, note, (sq_shard *, const sq_target *, uint32_t what));
 } sq_target_api;
 
 /* ---- host extension "squall.datagram/1" -------------------------------------------------------------- */

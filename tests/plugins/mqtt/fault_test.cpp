@@ -104,6 +104,42 @@ TEST_P(MqttFault, AnImplicitConnectThatFailsFailsThoseThatWaited) {
   EXPECT_EQ(plugin.count("mqtt.connect", "mqtt.connect"), 1u);
 }
 
+TEST_P(MqttFault, AnAddressThatRefusesIsFollowedByTheNext) {
+  Broker broker;   // on 127.0.0.1 alone
+  Plugin plugin(GetParam(), broker.url());
+  plugin.host.mutable_target(plugin.target)->resolves_to = "127.0.0.9 127.0.0.1";
+  fake::Session user(plugin.mqtt, 1);
+  Call& call = user.start(plugin.connect());
+  ASSERT_TRUE(plugin.finish(call));
+  EXPECT_EQ(call.outcome, uint32_t{SQ_OUT_OK}) << call.detail_text();
+  EXPECT_EQ(plugin.target->noted[SQ_CN_OPENED], 1u);
+  EXPECT_EQ(plugin.target->noted[SQ_CN_FAILED], 0u);
+}
+
+TEST_P(MqttFault, ConnectionsAreCountedForTheResult) {
+  Broker broker;
+  Plugin plugin(GetParam(), broker.url());
+  const auto& noted = plugin.target->noted;
+  const auto publish = plugin.publish("a", "x", 1);
+  fake::Session implicit(plugin.mqtt, 1), explicit_one(plugin.mqtt, 2);
+  ASSERT_TRUE(plugin.finish({&implicit.start(publish), &implicit.start(publish)}));
+  EXPECT_EQ(noted[SQ_CN_OPENED], 1u);
+  EXPECT_EQ(noted[SQ_CN_REUSED], 1u) << "the first opened it";
+  ASSERT_TRUE(plugin.finish(explicit_one.start(plugin.connect())));
+  ASSERT_TRUE(plugin.finish(explicit_one.start(publish)));
+  ASSERT_TRUE(plugin.finish(explicit_one.start(publish)));
+  EXPECT_EQ(noted[SQ_CN_OPENED], 2u);
+  EXPECT_EQ(noted[SQ_CN_REUSED], 3u);
+  ASSERT_TRUE(plugin.finish(explicit_one.start(
+      plugin.mqtt.prepare("disconnect", plugin.to_broker("disconnect")))));
+  EXPECT_EQ(noted[SQ_CN_CLOSED_BY_PEER], 0u);
+  broker.stop();
+  ASSERT_TRUE(plugin.until([&] { return noted[SQ_CN_CLOSED_BY_PEER] == 1; }));
+  ASSERT_TRUE(plugin.finish(explicit_one.start(plugin.connect())));   // nobody is there
+  EXPECT_EQ(noted[SQ_CN_FAILED], 1u);
+  EXPECT_EQ(noted[SQ_CN_OPENED], 2u);
+}
+
 TEST_P(MqttFault, TheSameIdentifierTakesOver) {
   Broker broker;
   Plugin plugin(GetParam(), broker.url());

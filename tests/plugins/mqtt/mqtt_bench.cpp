@@ -109,7 +109,8 @@ const sq_target_api kTarget{
       return SQ_OK;
     },
     [](const sq_target*, uint64_t) noexcept -> const sq_tls_info* { return nullptr; },
-    [](const sq_target*, uint64_t) noexcept { return sq_str{}; }};
+    [](const sq_target*, uint64_t) noexcept { return sq_str{}; },
+    [](sq_shard*, const sq_target*, uint32_t) noexcept {}};
 const sq_source_api kSource{
     sizeof kSource, 0, [](sq_source*) noexcept -> uint64_t { return 0; },
     [](sq_source*, uint64_t, sq_chunk*) noexcept -> sq_status { return SQ_E_INVALID; },
