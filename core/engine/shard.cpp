@@ -472,11 +472,7 @@ void Shard::count_delivery(std::uint64_t session, std::uint32_t handle, std::uin
   if (population >= populations_.size()) return;
   const std::uint32_t series = plan_.delivery_series(population, handle);
   if (series == kNone) return;
-  // Two counters of a delivery have a place in the statistics; a plugin's other ones have none yet.
-  const std::string& name = plan_.series().key(series).name;
-  const bool is_lost = name == "lost", is_duplicate = name == "duplicate";
-  if (!is_lost && !is_duplicate) return;
-  recorder_.count_lost(series, run_time(loop_.turn_ns()), is_lost ? count : 0, is_duplicate ? count : 0);
+  recorder_.count(series, run_time(loop_.turn_ns()), count);
 }
 
 // ---- budgets --------------------------------------------------------------------------------------------

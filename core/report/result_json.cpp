@@ -60,6 +60,8 @@ Json error_details(const SeriesTotals& series) {
   return list;
 }
 
+const char* phase_word(RunPhase phase) { return phase == RunPhase::warmup ? "warmup" : "main"; }
+
 Json series_json(const SeriesTotals& series, const Snapshot& snapshot) {
   Json phases = Json::object();
   for (std::size_t i = 0; i < kSamplePhases; ++i) {
@@ -73,7 +75,7 @@ Json series_json(const SeriesTotals& series, const Snapshot& snapshot) {
               {"operation", series.key.operation},
               {"type", series.key.type},
               {"model", load_model_name(series.key.model)},
-              {"phase", series.phase == RunPhase::warmup ? "warmup" : "main"},
+              {"phase", phase_word(series.phase)},
               {"count", series.counts.count()},
               {"failed", series.counts.failed},
               {"cut", series.counts.cut},
@@ -87,10 +89,6 @@ Json series_json(const SeriesTotals& series, const Snapshot& snapshot) {
               {"lateness_ms", spread(series.lateness)},
               {"phases_ms", phases}};
   if (!tags.empty()) out["tags"] = tags;
-  if (series.key.kind == SeriesKind::delivery) {
-    out["lost"] = series.counts.lost;
-    out["duplicates"] = series.counts.duplicates;
-  }
   return out;
 }
 
@@ -148,9 +146,16 @@ std::string result_json(const RunResult& result) {
         {"received_bytes", totals.bytes_in}}}};
   Json list = Json::array();
   for (const SeriesTotals& series : snapshot.series) {
-    if (series.counts.count() + series.counts.cut + series.counts.lost > 0) list.push_back(series_json(series, snapshot));
+    if (series.counts.count() + series.counts.cut > 0) list.push_back(series_json(series, snapshot));
   }
   document["series"] = std::move(list);
+  list = Json::array();
+  for (const SeriesTotals& series : snapshot.series) {
+    if (series.counts.told == 0) continue;
+    list.push_back({{"population", series.key.population}, {"operation", series.key.operation}, {"name", series.key.name},
+                    {"phase", phase_word(series.phase)}, {"count", series.counts.told}});
+  }
+  document["counters"] = std::move(list);
   list = Json::array();
   for (const PopulationTotals& population : snapshot.populations) {
     list.push_back({{"name", population.name},

@@ -14,7 +14,7 @@ double series_rate_per_s(const SeriesTotals& series, const Snapshot& snapshot) {
 std::vector<const SeriesTotals*> series_to_show(const Snapshot& snapshot) {
   std::vector<const SeriesTotals*> list;
   for (const SeriesTotals& series : snapshot.series) {
-    if (series.phase == RunPhase::main && series.counts.count() + series.counts.cut + series.counts.lost > 0) {
+    if (series.phase == RunPhase::main && series.counts.count() + series.counts.cut > 0) {
       list.push_back(&series);
     }
   }

@@ -103,6 +103,25 @@ void add_iterations(std::string& out, const RunResult& result) {
   }
 }
 
+/// What plugins count beside samples: one line for each population and operation.
+void add_counters(std::string& out, const RunResult& result) {
+  std::string line;
+  const auto end_line = [&] {
+    if (!line.empty()) out += line + "\n";
+    line.clear();
+  };
+  std::string begun;
+  for (const SeriesTotals& series : result.snapshot.series) {
+    if (series.counts.told == 0 || series.phase != RunPhase::main) continue;
+    const std::string begin = fmt::format("counted     {}/{}: ", printable(series.key.population), printable(series.key.operation));
+    if (begin != begun) end_line();
+    line += line.empty() ? begin : ", ";
+    line += fmt::format("{} {}", count_text(series.counts.told), printable(series.key.name));
+    begun = begin;
+  }
+  end_line();
+}
+
 void add_generator(std::string& out, const RunResult& result) {
   const GeneratorTotals& generator = result.snapshot.generator;
   double busy = 0;
@@ -139,6 +158,7 @@ std::string summary_text(const RunResult& result, const SummaryStyle& style) {
   add_series(out, result, style);
   add_errors(out, result);
   add_iterations(out, result);
+  add_counters(out, result);
   add_generator(out, result);
   const SampleCounts totals = result.snapshot.totals();
   out += fmt::format("\n{} requests in {:.1f} s, {} failed, {} sent, {} received\n", count_text(totals.count()),

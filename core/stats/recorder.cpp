@@ -101,13 +101,6 @@ void Recorder::progress(std::uint32_t series, std::int64_t due_ns, std::uint64_t
   counts.bytes_in += bytes_in;
 }
 
-void Recorder::count_lost(std::uint32_t series, std::int64_t due_ns, std::uint64_t lost,
-                          std::uint64_t duplicates) {
-  SampleCounts& counts = cell(series, due_ns).counts;
-  counts.lost += lost;
-  counts.duplicates += duplicates;
-}
-
 void Recorder::lag(std::int64_t due_ns, std::int64_t lag_ns) {
   (due_ns < options_.warmup_ns ? warmup_lag_ : lag_).record(clamp(lag_ns));
 }

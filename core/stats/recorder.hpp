@@ -37,9 +37,10 @@ class Recorder {
   void progress(std::uint32_t series, std::int64_t due_ns, std::uint64_t bytes_out,
                 std::uint64_t bytes_in);
 
-  /// Messages of a subscription that never came or came twice.
-  void count_lost(std::uint32_t series, std::int64_t due_ns, std::uint64_t lost,
-                  std::uint64_t duplicates);
+  /// What a plugin counts outside of samples: messages that were lost, came twice …
+  void count(std::uint32_t series, std::int64_t at_ns, std::uint64_t n) {
+    cell(series, at_ns).counts.told += n;
+  }
 
   /// Generator lag of one start: the part of started - due that was ours.
   void lag(std::int64_t due_ns, std::int64_t lag_ns);

@@ -10,8 +10,7 @@ SampleCounts& SampleCounts::operator+=(const SampleCounts& other) {
   cut += other.cut;
   bytes_out += other.bytes_out;
   bytes_in += other.bytes_in;
-  lost += other.lost;
-  duplicates += other.duplicates;
+  told += other.told;
   return *this;
 }
 

@@ -33,8 +33,7 @@ struct SampleCounts {
   std::uint64_t cut = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t bytes_in = 0;
-  std::uint64_t lost = 0;        // told by the plugin: messages that never came
-  std::uint64_t duplicates = 0;  // or came again
+  std::uint64_t told = 0;  // by the plugin: how often what a counter is named after has happened
   std::uint64_t count() const { return ok + failed; }
   SampleCounts& operator+=(const SampleCounts& other);
   friend bool operator==(const SampleCounts&, const SampleCounts&) = default;

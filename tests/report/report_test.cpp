@@ -53,6 +53,35 @@ TEST(ResultJson, IsJsonWhateverTheNamesAre) {
   EXPECT_TRUE(document.at("ledger").at("closed"));
 }
 
+TEST(ResultJson, CountersAndConnectionsStandBesideTheSeries) {
+  RunResult result = one_series("page");
+  SeriesTotals counter;
+  counter.key.population = "lamps";
+  counter.key.operation = "mqtt.delivery";
+  counter.key.kind = SeriesKind::delivery;
+  counter.key.name = "duplicate";
+  counter.counts.told = 1234;
+  result.snapshot.series.push_back(counter);
+  counter.key.name = "lost";
+  counter.counts.told = 7;
+  result.snapshot.series.push_back(counter);
+  counter.key.name = "reordered";
+  counter.counts.told = 0;
+  result.snapshot.series.push_back(counter);
+  result.snapshot.connections.push_back({"site", {0, 14, 1386, 13, 2}});
+  const auto document = nlohmann::json::parse(result_json(result));
+  EXPECT_EQ(document.at("series").size(), 1u);
+  const auto expected = nlohmann::json::parse(R"([
+    {"population": "lamps", "operation": "mqtt.delivery", "name": "duplicate", "phase": "main", "count": 1234},
+    {"population": "lamps", "operation": "mqtt.delivery", "name": "lost", "phase": "main", "count": 7}])");
+  EXPECT_EQ(document.at("counters"), expected);
+  EXPECT_EQ(document.at("connections"), nlohmann::json::parse(R"([
+    {"target": "site", "opened": 14, "reused": 1386, "closed_by_peer": 13, "failed": 2}])"));
+  const std::string text = summary_text(result);
+  EXPECT_NE(text.find("counted     lamps/mqtt.delivery: 1,234 duplicate, 7 lost\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("connections site: 14 opened, 1,386 reused, 13 closed by the peer, 2 failed\n"), std::string::npos) << text;
+}
+
 TEST(ResultJson, EachLineOfTheTimelineIsAnObject) {
   RunResult result = one_series("page");
   auto window = std::make_shared<MergedWindow>();

@@ -101,6 +101,25 @@ TEST(Recorder, CutSamplesAreCountedAndNotTimed) {
   EXPECT_TRUE(records[0].series[0].response.empty());
 }
 
+TEST(Recorder, WhatPluginsCountIsNoSample) {
+  RecorderOptions options;
+  options.warmup_ns = 1'000 * kMs;
+  Recorder recorder(options);
+  recorder.count(3, 999 * kMs, 2);
+  recorder.count(3, 1'000 * kMs, 5);
+  recorder.count(3, 1'001 * kMs, 1);
+  std::uint64_t warm = 0, main = 0, samples = 0;
+  for (const WindowRecord& record : recorder.finish(1'300 * kMs, 0, 0)) {
+    for (const SeriesWindow& window : record.series) {
+      (window.phase == RunPhase::warmup ? warm : main) += window.counts.told;
+      samples += window.counts.count();
+    }
+  }
+  EXPECT_EQ(warm, 2u);
+  EXPECT_EQ(main, 6u);
+  EXPECT_EQ(samples, 0u);
+}
+
 TEST(Recorder, ErrorsAreCountedByClassCodeAndDetail) {
   Recorder recorder({});
   const auto fail = [&](Outcome outcome, ErrorClass error, std::int32_t code,
