@@ -128,6 +128,7 @@ void Population::fill(PopulationWindow& window) const {
   window.users_planned = planned_users();
   window.users_present = present_;
   window.users_retiring = retiring_;
+  window.users_stopped = stopped_;
 }
 
 // ---- sessions --------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ namespace squall {
 namespace {
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::uint64_t kBusyWindowMinNs = kSecondNs / 2;
 constexpr std::uint64_t kCancelLimitNs = 5 * kSecondNs;
 constexpr std::uint64_t kCloseLimitNs = 10 * kSecondNs;
 
@@ -283,6 +284,7 @@ double Shard::busy() {
   const auto [cpu, delay] = thread_times();
   const std::uint64_t now = loop_.now_ns();
   const std::uint64_t wall = now - busy_wall_ns_;
+  if (wall < kBusyWindowMinNs) return 0;   // the rest of a second at the end says nothing
   const double share = wall ? static_cast<double>(cpu + delay - busy_spent_ns_) / static_cast<double>(wall) : 0;
   busy_wall_ns_ = now;
   busy_spent_ns_ = cpu + delay;

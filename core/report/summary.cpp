@@ -22,17 +22,19 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
 
 void add_verdict(std::string& out, const RunResult& result, const SummaryStyle& style) {
   const bool is_good = result.verdict.word == VerdictWord::passed;
-  out += fmt::format("\n{} {}: {}\n", is_good ? "✓" : "✗", printable(result.info.scenario),
-                     colored(std::string(verdict_word(result.verdict.word)), is_good ? "32" : "31", style));
+  out += fmt::format("\n{} {}: {}{}\n", is_good ? "✓" : "✗", printable(result.info.scenario),
+                     colored(std::string(verdict_word(result.verdict.word)), is_good ? "32" : "31", style),
+                     unjudged_text(result));
   for (const std::string& reason : result.verdict.reasons) out += fmt::format("  {}\n", printable(reason));
+  for (const std::string& warning : result.verdict.warnings) out += fmt::format("  warning: {}\n", printable(warning));
 }
 
 void add_thresholds(std::string& out, const RunResult& result, const SummaryStyle& style) {
   if (result.thresholds.empty()) return;
   out += "\nthresholds\n";
   for (const ThresholdResult& threshold : result.thresholds) {
-    out += fmt::format("  {} {}  ({:.4g} {})\n", colored(threshold.passed ? "✓" : "✗", threshold.passed ? "32" : "31", style),
-                       printable(threshold.rule), threshold.value, threshold.unit);
+    out += fmt::format("  {} {}  ({}{:.4g} {})\n", colored(threshold.passed ? "✓" : "✗", threshold.passed ? "32" : "31", style),
+                       printable(threshold.rule), threshold.cut > 0 ? "at least " : "", threshold.value, threshold.unit);
   }
 }
 
@@ -43,14 +45,14 @@ void add_series(std::string& out, const RunResult& result, const SummaryStyle& s
   const auto is_closed = [](const SeriesTotals* series) { return series->key.model == LoadModel::closed; };
   const bool has_closed = std::ranges::any_of(list, is_closed);
   const char* mark = has_closed && !std::ranges::all_of(list, is_closed) ? " *" : "";
-  Table table({"name", "count", "/s", "failed", "p50", "p90", "p99", "max", "sent", "received"});
+  Table table({"name", "count", "/s", "failed", "p50", "p95", "p99", "max", "sent", "received"});
   for (const SeriesTotals* series : list) {
     const SparseHistogram& times = series->response;
+    const auto time = [&](std::uint64_t ns) { return times.empty() ? "–" : time_text(static_cast<double>(ns)); };
     table.add({printable(fmt::format("{}/{}", series->key.population, series->key.name)) + (is_closed(series) ? mark : ""),
                count_text(series->counts.count()), fmt::format("{:.1f}", series_rate_per_s(*series, result.snapshot)),
                percent(series->counts.failed, series->counts.count()),
-               time_text(static_cast<double>(times.quantile_ns(0.5))), time_text(static_cast<double>(times.quantile_ns(0.9))),
-               time_text(static_cast<double>(times.quantile_ns(0.99))), time_text(static_cast<double>(times.max_ns())),
+               time(times.quantile_ns(0.5)), time(times.quantile_ns(0.95)), time(times.quantile_ns(0.99)), time(times.max_ns()),
                bytes_text(static_cast<double>(series->counts.bytes_out)), bytes_text(static_cast<double>(series->counts.bytes_in))});
   }
   out += "\nresponse times, from when each was due\n";
@@ -135,7 +137,6 @@ void add_generator(std::string& out, const RunResult& result) {
   for (const ValidityCheck& check : result.verdict.validity) {
     if (!check.holds) out += fmt::format("  ✗ {} {}, must be {}\n", check.name, check.value, check.limit);
   }
-  for (const std::string& warning : result.verdict.warnings) out += fmt::format("  warning: {}\n", printable(warning));
   for (const TargetConnections& target : result.snapshot.connections) {
     if (target.counts.opened + target.counts.failed == 0) continue;
     out += fmt::format("connections {}: {} opened, {} reused, {} closed by the peer, {} failed\n",
@@ -149,7 +150,27 @@ void add_generator(std::string& out, const RunResult& result) {
   }
 }
 
+// Why the rows above do not add up to the last line, where they do not.
+std::string not_in_sum(const Snapshot& snapshot) {
+  std::uint64_t early = 0, others = 0;
+  for (const SeriesTotals& series : snapshot.series) {
+    const bool is_operation = series.key.kind == SeriesKind::operation && !series.key.background;
+    if (is_operation && series.phase == RunPhase::warmup) early += series.counts.count();
+    if (!is_operation && series.phase == RunPhase::main) others += series.counts.count();
+  }
+  std::string text;
+  if (early > 0) text += fmt::format("{} of them before the measured time, in no row", count_text(early));
+  if (others > 0) text += fmt::format("{}{} in the rows are no operations of a step", text.empty() ? "" : "; ", count_text(others));
+  return text.empty() ? text : "\n  (" + text + ")";
+}
+
 }  // namespace
+
+std::string unjudged_text(const RunResult& result) {
+  const SampleCounts totals = result.snapshot.totals();
+  if (result.verdict.word != VerdictWord::passed || !result.thresholds.empty() || totals.failed == 0) return {};
+  return fmt::format(" (no thresholds; {} of {} operations failed)", count_text(totals.failed), count_text(totals.count()));
+}
 
 std::string summary_text(const RunResult& result, const SummaryStyle& style) {
   std::string out;
@@ -161,9 +182,10 @@ std::string summary_text(const RunResult& result, const SummaryStyle& style) {
   add_counters(out, result);
   add_generator(out, result);
   const SampleCounts totals = result.snapshot.totals();
-  out += fmt::format("\n{} requests in {:.1f} s, {} failed, {} sent, {} received\n", count_text(totals.count()),
+  out += fmt::format("\n{} requests in {:.1f} s, {} failed, {} sent, {} received{}\n", count_text(totals.count()),
                      static_cast<double>(result.info.duration_ns) / 1e9, count_text(totals.failed),
-                     bytes_text(static_cast<double>(totals.bytes_out)), bytes_text(static_cast<double>(totals.bytes_in)));
+                     bytes_text(static_cast<double>(totals.bytes_out)), bytes_text(static_cast<double>(totals.bytes_in)),
+                     not_in_sum(result.snapshot));
   return out;
 }
 

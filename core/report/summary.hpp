@@ -16,4 +16,7 @@ struct SummaryStyle {
 /// Many lines; the last one counts the requests.
 std::string summary_text(const RunResult& result, const SummaryStyle& style = {});
 
+/// " (no thresholds; 14 of 28 operations failed)" behind a `passed` that nobody judged; else "".
+std::string unjudged_text(const RunResult& result);
+
 }  // namespace squall

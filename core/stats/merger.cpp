@@ -37,6 +37,7 @@ void add_series_window(SeriesWindow& to, const SeriesWindow& from) {
   to.response.merge(from.response);
   to.service.merge(from.service);
   to.lateness.merge(from.lateness);
+  to.cut_waited.merge(from.cut_waited);
   for (const PhaseTimes& times : from.phases) {
     auto at = std::lower_bound(
         to.phases.begin(), to.phases.end(), times,
@@ -133,6 +134,7 @@ void Merger::add_series(Source& source, const WindowRecord& record) {
     totals.response.merge(window.response);
     totals.service.merge(window.service);
     totals.lateness.merge(window.lateness);
+    totals.cut_waited.merge(window.cut_waited);
     for (const PhaseTimes& times : window.phases) {
       const auto phase = static_cast<std::size_t>(times.phase);
       if (phase < kSamplePhases) totals.phases[phase].merge(times.times);
@@ -273,6 +275,7 @@ void Merger::sum_up(Source& source) {
     totals.users_planned += window.users_planned;
     totals.users_present += window.users_present;
     totals.users_retiring += window.users_retiring;
+    totals.users_stopped += window.users_stopped;
     totals.in_flight += window.in_flight;
     // Ended only when it has on every source.
     const bool still_ended = totals.ended_ns != -1 && window.ended_ns != -1;
@@ -309,7 +312,7 @@ const Snapshot& Merger::snapshot(std::int64_t now_ns, std::int64_t measured_unti
   s.generator.cpu_s = 0;
   for (PopulationTotals& totals : s.populations) {
     totals.iterations = {};
-    totals.users_planned = totals.users_present = totals.users_retiring = totals.in_flight = 0;
+    totals.users_planned = totals.users_present = totals.users_retiring = totals.users_stopped = totals.in_flight = 0;
     totals.ended_ns = sources_.empty() ? -1 : 0;
   }
   for (TargetConnections& connections : s.connections) connections.counts = {};

@@ -47,8 +47,10 @@ void Recorder::record(const Sample& sample) {
   cell.counts.bytes_out += sample.bytes_out;
   cell.counts.bytes_in += sample.bytes_in;
   if (sample.outcome == Outcome::cancelled) {
-    // How long a cut operation would have taken is not known: it stands in the count alone.
+    // How long a cut operation would have taken is not known, only that it was longer than this.
     ++cell.counts.cut;
+    if (!cell.cut_waited) cell.cut_waited = std::make_unique<Histogram>();
+    cell.cut_waited->record(clamp(sample.response_ns()));
     return;
   }
   cell.response.record(clamp(sample.response_ns()));
@@ -128,6 +130,7 @@ void Recorder::close_window(std::int64_t next_window) {
     window.response = cell->response.take();
     window.service = cell->service.take();
     window.lateness = cell->lateness.take();
+    if (cell->cut_waited) window.cut_waited = cell->cut_waited->take();
     for (std::size_t phase = 0; phase < kSamplePhases; ++phase) {
       if (!cell->phases[phase] || cell->phases[phase]->empty()) continue;
       window.phases.push_back({static_cast<SamplePhase>(phase), cell->phases[phase]->take()});

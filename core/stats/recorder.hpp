@@ -80,6 +80,7 @@ class Recorder {
     Histogram response;
     Histogram service;
     Histogram lateness;
+    std::unique_ptr<Histogram> cut_waited;
     std::array<std::unique_ptr<Histogram>, kSamplePhases> phases;
     std::vector<ErrorCell> errors;
   };

@@ -24,6 +24,7 @@ struct SeriesTotals {
   SparseHistogram response;
   SparseHistogram service;
   SparseHistogram lateness;
+  SparseHistogram cut_waited;
   std::array<SparseHistogram, kSamplePhases> phases;
   std::vector<ErrorCount> errors;  // by (class, code, detail), sorted
   std::uint64_t failed_with(ErrorClass error) const;
@@ -39,6 +40,7 @@ struct PopulationTotals {
   std::uint64_t users_present = 0;
   std::uint64_t users_retiring = 0;
   std::uint64_t users_peak = 0;
+  std::uint64_t users_stopped = 0;
   std::uint64_t in_flight = 0;
   std::int64_t ended_ns = -1;  // when it had ended as planned, -1: it has not
 };

@@ -39,7 +39,11 @@ bool needs_times(const Threshold& rule) {
 template <class Part>
 void add(Seen& seen, const Threshold& rule, const Part& part) {
   seen.counts += part.counts;
-  if (needs_times(rule)) seen.response.merge(part.response);
+  if (!needs_times(rule)) return;
+  seen.response.merge(part.response);
+  // What was cut while it waited took at least that long: left out, a target that answers nothing would
+  // look as fast as its other answers.
+  if (rule.measure != Measure::min) seen.response.merge(part.cut_waited);
 }
 
 Seen whole_run(const Threshold& rule, const Snapshot& snapshot) {
@@ -131,8 +135,9 @@ void compare(const Threshold& rule, double value, ThresholdResult& result) {
   result.value = value * rule.unit_factor;
   result.passed = holds(rule, value);
   if (result.passed) return;
-  result.reason = subject(rule) + " was " + shown(rule, value) + ", must be " +
+  result.reason = subject(rule) + " was " + (result.cut > 0 ? "at least " : "") + shown(rule, value) + ", must be " +
                   std::string(sign(rule.comparison)) + " " + rule.limit_text;
+  if (result.cut > 0) result.reason += " (" + std::to_string(result.cut) + " were cut while they waited)";
 }
 
 void refuse(const Threshold& rule, std::string why, ThresholdResult& result) {
@@ -223,6 +228,7 @@ std::vector<ThresholdResult> ThresholdJudge::judge(const Snapshot& snapshot) con
       continue;
     }
     const Seen seen = whole_run(rule, snapshot);
+    if (needs_times(rule) && rule.measure != Measure::min) result.cut = seen.counts.cut;
     const Watched& watched = watched_[i];
     if (const auto why = unjudgeable(rule, seen)) {
       refuse(rule, *why, result);

@@ -66,6 +66,7 @@ struct ThresholdResult {
   std::string unit;
   bool passed = false;
   bool judged = true;              // false: there was nothing to judge it by
+  std::uint64_t cut = 0;           // samples in it that only say "at least": they were cut while they waited
   std::string reason;              // when not passed: "p99(page) was 312 ms, must be < 250 ms"
   std::int64_t broken_at_ns = -1;  // end of the first window that broke it (`over`)
 };

@@ -40,6 +40,7 @@ class Validity {
     busy();
     ledger();
     plugins();
+    resources();
   }
   std::vector<ValidityCheck> checks;
   std::vector<std::string> reasons;
@@ -119,6 +120,24 @@ class Validity {
       reasons.push_back("plugin fault: " + fault);
   }
 
+  // Rule 6: what failed for want of something here says nothing about the target.
+  void resources() {
+    std::uint64_t failures = 0;
+    std::string what;
+    for (const SeriesTotals& series : snapshot_.series) {
+      for (const ErrorCount& error : series.errors) {
+        if (error.error != ErrorClass::local_resource) continue;
+        failures += error.count;
+        if (what.empty()) what = error.detail;
+      }
+    }
+    std::string reason = std::to_string(failures) + " operations failed for want of something on this machine";
+    if (!what.empty()) reason += " (" + what + ")";
+    if (what == "EMFILE") reason += ": allow more open files, 'ulimit -n'";
+    if (what == "EADDRNOTAVAIL") reason += ": give the target more 'source' addresses, or keep connections";
+    note("failures for want of something here", std::to_string(failures), "0", failures == 0, std::move(reason));
+  }
+
   std::string more_shards() const { return "--shards " + std::to_string(facts_.shards + 1); }
 
   // The rate that the shard kept up while it was busy is what it can do at most, unless it was kept
@@ -174,6 +193,33 @@ std::string most_common_failure(const Snapshot& snapshot) {
                                      [](const auto& a, const auto& b) { return a.second < b.second; });
   return ": " + most->first + ", " + std::to_string(most->second) + " of " + std::to_string(all) +
          (all == 1 ? " time" : " times");
+}
+
+std::string seconds(std::uint64_t ns) { return number(static_cast<double>(ns) * 1e-9) + " s"; }
+
+// What does not make a run worthless, and must not go unsaid.
+void warn(const Snapshot& snapshot, const RunFacts& facts, std::vector<std::string>& warnings) {
+  std::string names;
+  std::uint64_t cut = 0, longest_ns = 0;
+  for (const SeriesTotals& series : snapshot.series) {
+    if (series.counts.cut == 0 || series.key.kind != SeriesKind::operation || series.key.background) continue;
+    cut += series.counts.cut;
+    longest_ns = std::max(longest_ns, series.cut_waited.max_ns());
+    const std::string name = series.key.population + "/" + series.key.name;
+    if (names.find(name) == std::string::npos) names += (names.empty() ? "" : ", ") + name;
+  }
+  // Whoever stops a run cuts it short himself.
+  if (cut > 0 && !facts.ended_by_signal) {
+    warnings.push_back(std::to_string(cut) + (cut == 1 ? " operation was" : " operations were") +
+                       " still unanswered when the drain was over, the longest after " + seconds(longest_ns) + ": " + names);
+  }
+  for (const PopulationTotals& population : snapshot.populations) {
+    if (population.users_stopped == 0) continue;
+    warnings.push_back(std::to_string(population.users_stopped) +
+                       (population.users_stopped == 1 ? " user of '" : " users of '") + population.name +
+                       "' left for good after a failure (on_start, or stop_user), of at most " +
+                       std::to_string(population.users_peak) + " at a time");
+  }
 }
 
 VerdictWord word_of(int code, bool failed) {
@@ -257,6 +303,7 @@ Verdict judge_run(const Snapshot& snapshot, const std::vector<ThresholdResult>& 
     verdict.reasons.push_back(std::move(reason));
   }
   verdict.warnings = facts.warnings;
+  warn(snapshot, facts, verdict.warnings);
   if (snapshot.overflowed_series > 0) {
     verdict.warnings.push_back(
         std::to_string(snapshot.overflowed_series) +

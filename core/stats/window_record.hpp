@@ -26,7 +26,7 @@ struct ErrorCount {
   friend bool operator==(const ErrorCount&, const ErrorCount&) = default;
 };
 
-/// count = ok + failed; cut samples are counted and in no distribution.
+/// count = ok + failed; cut samples are counted and in none of their distributions.
 struct SampleCounts {
   std::uint64_t ok = 0;
   std::uint64_t failed = 0;  // time-outs included
@@ -54,6 +54,7 @@ struct SeriesWindow {
   SparseHistogram response;             // ended - due
   SparseHistogram service;              // ended - started
   SparseHistogram lateness;             // started - due
+  SparseHistogram cut_waited;           // of cut samples: how long they had waited since they were due
   std::vector<PhaseTimes> phases;       // only those seen
   std::vector<ErrorCount> errors;
 };
@@ -82,6 +83,7 @@ struct PopulationWindow {
   std::uint64_t users_planned = 0;  // gauges at the window's end
   std::uint64_t users_present = 0;
   std::uint64_t users_retiring = 0;
+  std::uint64_t users_stopped = 0;  // so far, by a failure: they will not come back
   std::uint64_t in_flight = 0;
   std::int64_t ended_ns = -1;  // when it had ended as planned (stages, stop_after); -1: it has not
 };

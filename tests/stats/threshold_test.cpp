@@ -230,6 +230,19 @@ TEST(ThresholdJudge, NothingSucceededFailsWhateverTheTimes) {
   EXPECT_TRUE(judged("count(page) == 100", snapshot).passed);
 }
 
+TEST(ThresholdJudge, WhatWasCutWhileItWaitedTookAtLeastThatLong) {
+  Snapshot snapshot = snapshot_of();
+  snapshot.series[0].counts.cut = 20;
+  snapshot.series[0].cut_waited.add(8'000'000'000, 20);
+  const ThresholdResult broken = judged("p95(page) < 500ms", snapshot);
+  EXPECT_FALSE(broken.passed);
+  EXPECT_TRUE(broken.reason.starts_with("p95(page) was at least 79")) << broken.reason;
+  EXPECT_TRUE(broken.reason.ends_with("must be < 500ms (20 were cut while they waited)")) << broken.reason;
+  EXPECT_TRUE(judged("p50(page) < 500ms", snapshot).passed);
+  EXPECT_EQ(judged("min(page) > 2ms", snapshot).reason, "min(page) was 1 ms, must be > 2ms");
+  EXPECT_TRUE(judged("count(page) == 100", snapshot).passed);   // it is no sample
+}
+
 TEST(ThresholdJudge, AProbeWithoutAValueFails) {
   EXPECT_EQ(ThresholdJudge({parsed("probe(memory) < 5")}).judge(snapshot_of())[0].reason,
             "probe(memory): no value");

@@ -253,7 +253,7 @@ for (const Case& c : cases) {
   EXPECT_EQ(verdict_word(verdict.word), c.word) << c.name;
   EXPECT_EQ(verdict.exit_code, c.code) << c.name;
   EXPECT_EQ(verdict.reasons, c.reasons) << c.name;
-  EXPECT_EQ(verdict.validity.size(), 5u) << c.name;
+  EXPECT_EQ(verdict.validity.size(), 6u) << c.name;
 }
 }
 
@@ -324,7 +324,47 @@ TEST(Verdict, EachLimitStandsBesideItsValue) {
             "begun or waiting: 100 % (>= 99.9 %)\n"
             "windows in a row with a shard busy >= 95 %: 0 (< 5)\n"
             "open equations of the ledger: 0 (0)\n"
-            "plugin faults: 0 (0)\n");
+            "plugin faults: 0 (0)\n"
+            "failures for want of something here: 0 (0)\n");
+}
+
+TEST(Verdict, WhatFailedForWantOfSomethingHereMakesTheRunWorthless) {
+  Snapshot snapshot = good_run();
+  snapshot.series[0].counts = {990, 10};
+  snapshot.ledger.samples = {1'000, 990, 10, 0};
+  snapshot.series[0].errors = {{ErrorClass::local_resource, 0, "EMFILE", 10}};
+  const Verdict verdict = judge_run(snapshot, {}, 0, {}, {});
+  EXPECT_EQ(verdict.exit_code, 112);
+  EXPECT_EQ(verdict.reasons,
+            std::vector<std::string>{"10 operations failed for want of something on this machine (EMFILE): "
+                                     "allow more open files, 'ulimit -n'"});
+}
+
+TEST(Verdict, WhatWasNeverAnsweredDoesNotGoUnsaid) {
+  Snapshot snapshot = good_run();
+  snapshot.series[0].key.population = "visitors";
+  snapshot.series[0].counts.cut = 20;
+  snapshot.series[0].cut_waited.add(14'600 * kMs, 20);
+  snapshot.ledger.samples = {1'020, 1'000, 0, 20};
+  EXPECT_EQ(judge_run(snapshot, {}, 0, {}, {}).warnings,
+            std::vector<std::string>{"20 operations were still unanswered when the drain was over, the longest after "
+                                     "14.6 s: visitors/page"});
+  RunFacts facts;
+  facts.ended_by_signal = true;   // whoever stops a run cuts it short himself
+  EXPECT_TRUE(judge_run(snapshot, {}, 0, facts, {}).warnings.empty());
+}
+
+TEST(Verdict, UsersThatLeftForGoodDoNotGoUnsaid) {
+  Snapshot snapshot = good_run();
+  PopulationTotals& population = snapshot.populations.emplace_back();
+  population.name = "visitors";
+  population.users_peak = 20;
+  population.users_stopped = 4;
+  const Verdict verdict = judge_run(snapshot, {}, 0, {}, {});
+  EXPECT_EQ(verdict.exit_code, 0);
+  EXPECT_EQ(verdict.warnings,
+            std::vector<std::string>{"4 users of 'visitors' left for good after a failure (on_start, or stop_user), of "
+                                     "at most 20 at a time"});
 }
 
 TEST(ExitCodes, TheStrongestOfSeveralWins) {

@@ -1,6 +1,7 @@
 // The command line: verbs, flags and their SQUALL_… variables. Parses and dispatches, nothing else.
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -160,8 +161,17 @@ int run_program(int argc, char** argv) {
 }  // namespace
 }  // namespace squall
 
+/// Each connection is an open file; the soft limit of 1,024 is for programs that use select().
+static void allow_many_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char** argv) {
   try {
+    allow_many_files();
     return squall::run_program(argc, argv);
   } catch (const std::exception& error) {
     fmt::print(stderr, "squall: internal error: {}\n", error.what());

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -24,7 +26,7 @@
 namespace squall {
 namespace {
 
-constexpr int kBadScenario = 104, kPluginNotLoaded = 113, kInternal = 109;
+constexpr int kBadCommandLine = 2, kBadScenario = 104, kPluginNotLoaded = 113, kInternal = 109;
 
 bool write_file(const std::string& path, const std::string& text) {
   if (path.empty() || path == "-") return std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
@@ -33,6 +35,25 @@ bool write_file(const std::string& path, const std::string& text) {
   file.flush();
   if (!file) fmt::print(stderr, "squall: cannot write {}\n", path);
   return file.good();
+}
+
+/// Said before the load, not after it. A folder of results is made here.
+bool can_write_results(const Options& options) {
+  std::vector<std::string> files;
+  for (const auto& file : {options.json, options.html}) {
+    if (file && !file->empty() && *file != "-") files.push_back(*file);
+  }
+  if (options.results) {
+    std::error_code error;
+    std::filesystem::create_directories(*options.results, error);
+    files.push_back(*options.results + "/result.json");
+  }
+  for (const std::string& file : files) {
+    if (std::ofstream(file, std::ios::binary | std::ios::app)) continue;
+    fmt::print(stderr, "squall: cannot write {}: {}\n", file, std::strerror(errno));
+    return false;
+  }
+  return true;
 }
 
 /// Those of the file and of -o NAME[=FILE]. One that needs a file and has none gets it in the results' folder.
@@ -129,6 +150,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
     print_plan_errors(scenario.file, errors);
     return kBadScenario;
   }
+  if (!can_write_results(options)) return kBadCommandLine;
   run.shards = options.shards;
   run.controller.verdict.valid.lag_ns = scenario.run.valid_lag_ns;
   run.controller.verdict.strict = options.strict;
@@ -166,8 +188,6 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
   if (options.json) is_written = write_file(*options.json, result_json(result)) && is_written;
   if (options.html) is_written = write_file(*options.html, html_page(result)) && is_written;
   if (options.results) {
-    std::error_code error;
-    std::filesystem::create_directories(*options.results, error);
     const std::string folder = *options.results + "/";
     is_written = write_file(folder + "result.json", result_json(result)) && is_written;
     is_written = write_file(folder + "timeline.jsonl", timeline_jsonl(result)) && is_written;
@@ -176,7 +196,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
   }
   std::string why;
   for (const std::string& reason : result.verdict.reasons) why += (why.empty() ? ": " : "; ") + reason;
-  fmt::print(stderr, "squall: {}{}\n", verdict_word(result.verdict.word), why);
+  fmt::print(stderr, "squall: {}{}{}\n", verdict_word(result.verdict.word), unjudged_text(result), why);
   return is_written ? result.verdict.exit_code : strongest_exit_code({result.verdict.exit_code, kInternal});
 }
 
