@@ -145,7 +145,7 @@ class Validity {
   std::string remedy_for(const SourceState& source) const {
     if (source.streak_own_share < kOwnShareMin) {
       return ", of which it had the CPU for " + number(std::floor(source.streak_own_share * 100), "%.0f") +
-             " % and waited for it in the rest: other programs kept this machine busy";
+             " % and waited for it in the rest: give it more of this machine, which other programs or a CPU limit took";
     }
     std::string text = ": " + more_shards();
     const double most = source.streak_busy > 0 ? source.streak_rate_per_s * limits_.busy /

@@ -28,7 +28,7 @@ def city_mix_counts():
 
     code, text = check(SCENARIO, "--compress", "10", "-d", "60s", city=city)
     expect_equal(code, 0, "squall check")
-    planned = {name: int(count) for name, count in re.findall(r"^planned (\w+): exactly (\d+)", text, re.M)}
+    planned = {name: int(count) for name, count in re.findall(r"^population +(\w+) .*: (\d+) iterations", text, re.M)}
     for name, count in PERIODIC.items():
         expect_equal(planned.get(name), count, f"what check plans for {name}")
 

@@ -297,7 +297,7 @@ TEST(Verdict, AShardThatWaitedForTheCpuIsNotToldARate) {
   ASSERT_EQ(verdict.reasons.size(), 2u);
   EXPECT_EQ(verdict.reasons[1],
             "shard 0 was 100 % busy for 6 s, of which it had the CPU for 31 % and waited for it in the rest: "
-            "other programs kept this machine busy");
+            "give it more of this machine, which other programs or a CPU limit took");
   EXPECT_EQ(verdict.reasons[0].find("at most"), std::string::npos);
 
   snapshot.sources[0].busy_streak = 0;
