@@ -230,7 +230,11 @@ std::vector<ThresholdResult> ThresholdJudge::judge(const Snapshot& snapshot) con
     const Seen seen = whole_run(rule, snapshot);
     if (needs_times(rule) && rule.measure != Measure::min) result.cut = seen.counts.cut;
     const Watched& watched = watched_[i];
-    if (const auto why = unjudgeable(rule, seen)) {
+    const bool only_cut = seen.counts.count() == 0 && result.cut > 0;
+    if (only_cut && !holds(rule, value_of(rule, seen))) {
+      compare(rule, value_of(rule, seen), result);   // long enough to be sure, though none has ended
+    } else if (const auto why = unjudgeable(rule, seen)) {
+      result.cut = 0;
       refuse(rule, *why, result);
     } else if (watched.seen) {
       compare(rule, watched.worst, result);

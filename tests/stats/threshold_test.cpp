@@ -243,6 +243,17 @@ TEST(ThresholdJudge, WhatWasCutWhileItWaitedTookAtLeastThatLong) {
   EXPECT_TRUE(judged("count(page) == 100", snapshot).passed);   // it is no sample
 }
 
+TEST(ThresholdJudge, WhereAllWereCutTheirWaitMayBreakARuleButNeverKeepsOne) {
+  Snapshot snapshot = snapshot_of(0, 0);
+  snapshot.series[0].counts.cut = 3;
+  snapshot.series[0].cut_waited.add(8'000'000'000, 3);
+  EXPECT_TRUE(judged("p95(page) < 500ms", snapshot).reason.starts_with("p95(page) was at least 8000 ms"));
+  const ThresholdResult unknown = judged("p95(page) < 60s", snapshot);
+  EXPECT_FALSE(unknown.passed);
+  EXPECT_EQ(unknown.reason, "p95(page): no samples");
+  EXPECT_EQ(unknown.cut, 0u);
+}
+
 TEST(ThresholdJudge, AProbeWithoutAValueFails) {
   EXPECT_EQ(ThresholdJudge({parsed("probe(memory) < 5")}).judge(snapshot_of())[0].reason,
             "probe(memory): no value");
