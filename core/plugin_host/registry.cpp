@@ -7,6 +7,16 @@
 
 namespace squall {
 namespace fs = std::filesystem;
+namespace {
+
+/// Plugins are never unloaded, so what describes them is never freed: threads of theirs may outlive main().
+/// Here it can be found, by whoever looks for leaks.
+std::vector<const Plugin*>& loaded_for_good() {
+  static auto& plugins = *new std::vector<const Plugin*>;
+  return plugins;
+}
+
+}  // namespace
 
 Result<bool> Registry::load_directory(const fs::path& directory) {
   std::error_code error;
@@ -46,7 +56,7 @@ Result<const Plugin*> Registry::load_file(const fs::path& path) {
                                other->path.string())};
     }
   }
-  plugins_.push_back(new Plugin(std::move(*loaded)));
+  plugins_.push_back(loaded_for_good().emplace_back(new Plugin(std::move(*loaded))));
   return plugins_.back();
 }
 
