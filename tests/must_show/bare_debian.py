@@ -19,7 +19,7 @@ import time
 from harness import (ROOT, Skipped, end_process, expect, expect_equal, figure, file_path, program, show, start,
                      wait_until)
 
-CHECKOUT = "/root/squall"
+CHECKOUT = "/opt/squall"
 FREE_BYTES = 8 << 30
 COLD_LIMIT_S = 3600
 AGAIN_LIMIT_S = 60

@@ -1,0 +1,240 @@
+// One operation of a user: arguments, start, judgement, captures, its sample.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/population.hpp"
+#include "engine/shard.hpp"
+#include "engine/user.hpp"
+#include "engine/user_observer.hpp"
+
+namespace squall {
+namespace {
+
+ErrorClass class_of(const sq_call& call) {
+  return call.kind < static_cast<std::uint32_t>(ErrorClass::timeout) ? static_cast<ErrorClass>(call.kind)
+                                                                     : ErrorClass::plugin;
+}
+
+}  // namespace
+
+User::Next User::start_call(const Instruction& code) {
+  Shard& shard = population_.shard();
+  const BoundOperation& operation = shard.plan().operations()[code.index];
+  if (part_ == Part::task) {
+    switch (population_.take_request_token(*this)) {
+      case BudgetLease::Answer::taken: break;
+      case BudgetLease::Answer::waiting:
+        settle_due();
+        waits_for_token_ = true;
+        return Next::stop;
+      case BudgetLease::Answer::over: leave(End::completed, ErrorClass::none); return Next::stop;
+    }
+  }
+  std::string error;
+  const sq_protocol* protocol = shard.plan().protocols()[operation.protocol].protocol;
+  Call& call = shard.take_call();
+  const std::size_t count = operation.slots.size() + (operation.target_template ? 1 : 0);
+  static sq_value no_values{};
+  call.has_arguments = count > 0;
+  sq_value* args = count > 0 ? call.memory.array<sq_value>(count) : &no_values;
+  ArgumentWriter writer{shard.plan().scenario(), call.memory, &call.sources, this, error};
+  for (std::size_t i = 0; i < operation.slots.size(); ++i) {
+    if (!writer.write(*operation.slots[i], args[i])) {
+      shard.give_call(call);
+      return fail_step(code, ErrorClass::check, error);
+    }
+  }
+  if (operation.target_template) {
+    auto name = operation.target_template->evaluate(*this);
+    const Target* target = name ? shard.plan().targets().find(name->to_text()) : nullptr;
+    if (!target) {
+      shard.give_call(call);
+      return fail_step(code, name ? ErrorClass::off_list : ErrorClass::check,
+                       name ? "no target of that name" : name.error().text);
+    }
+    args[count - 1] = {};
+    args[count - 1].type = SQ_T_TARGET;
+    args[count - 1].u.target = target;
+  }
+  void* session = population_.session(*this, operation.protocol, error);
+  if (!session) {
+    shard.give_call(call);
+    return fail_step(code, ErrorClass::plugin, error);
+  }
+
+  static_cast<sq_call&>(call) = {};
+  call.struct_size = sizeof(sq_call);
+  call.shard = shard.handle();
+  call.owner_data = this;
+  call.user = this;
+  call.operation = &operation;
+  call.session = session;
+  call.timeout_ns = static_cast<std::uint64_t>(operation.timeout_ns);
+  call.start_ns = shard.loop().read_ns();
+  if (due_ns_ == kAtOnce) due_ns_ = ready_ns_ = call.start_ns;
+  call.due_ns = std::min(due_ns_, call.start_ns);
+  call.deadline_ns = call.start_ns + call.timeout_ns;
+  shard.note_start(call.due_ns, ready_ns_, call.start_ns);
+  ++population_.counts().operations_begun;
+  for (Frame& frame : frames_) {
+    if (frame.code->code == Instruction::Code::group && frame.begin_ns == 0) frame.begin_ns = call.due_ns;
+  }
+  call_ = &call;
+  shard.begin(call);
+  if (UserObserver* observer = shard.observer()) {
+    observer->call_begins(call, args, static_cast<std::uint32_t>(count));
+  }
+  protocol->start(session, operation.prepared, args, static_cast<std::uint32_t>(count), &call);
+  return Next::stop;
+}
+
+bool User::read_output(Call& call, std::uint32_t output, const std::string& key, sq_value& out) {
+  const sq_protocol* protocol = population_.shard().plan().protocols()[call.operation->protocol].protocol;
+  out = {};
+  return protocol->output(call.session, &call, output, to_str(key), &out) == SQ_OK && out.type != SQ_T_NULL;
+}
+
+bool User::holds(const Check& check, Call& call, std::uint64_t response_ns, std::string* why) {
+  if (check.output == kCheckTime) {
+    return check.matcher.matches(MatchInput::of_duration(static_cast<std::int64_t>(response_ns)), *this, why);
+  }
+  sq_value value;
+  if (!read_output(call, check.output, check.key, value)) {
+    return check.matcher.matches(MatchInput::of(""), *this, why);
+  }
+  MatchInput input;
+  switch (value.type) {
+    case SQ_T_STR: case SQ_T_BYTES: input = MatchInput::of(to_view(value.u.str)); break;
+    case SQ_T_F64: input = MatchInput::of_number(value.u.f64); break;
+    case SQ_T_DURATION: input = MatchInput::of_duration(value.u.i64); break;
+    case SQ_T_BOOL: input = MatchInput::of(value.u.u64 ? "true" : "false"); break;
+    default: input = MatchInput::of_number(static_cast<double>(value.u.i64));
+  }
+  return check.matcher.matches(input, *this, why);
+}
+
+void User::capture(Call& call) {
+  for (const Capture& capture : call.operation->spec->captures) {
+    if (auto value = read_capture(capture, call)) {
+      keep(capture.slot, std::move(*value), capture.keep_user || part_ == Part::on_start);
+    }
+  }
+}
+
+std::optional<Value> User::read_capture(const Capture& capture, Call& call) {
+  sq_value value;
+  if (!read_output(call, capture.output, capture.key, value)) return std::nullopt;
+  const bool is_text = value.type == SQ_T_STR || value.type == SQ_T_BYTES;
+  const std::string_view text = is_text ? to_view(value.u.str) : std::string_view{};
+  if (capture.from == Capture::From::json) {
+    auto found = capture.json.find(text);
+    return found ? std::optional<Value>(std::move(*found)) : std::nullopt;
+  }
+  if (capture.from == Capture::From::regex) {
+    std::string_view found;
+    if (!is_text || !capture.regex->find(text, found)) return std::nullopt;
+    return Value{std::string(found)};
+  }
+  if (is_text) return Value{std::string(text)};
+  if (value.type == SQ_T_F64) return Value{value.u.f64};
+  if (value.type == SQ_T_DURATION) return Value{Duration{value.u.i64}};
+  if (value.type == SQ_T_BOOL) return Value{value.u.u64 != 0};
+  return Value{value.u.i64};
+}
+
+void User::judge(Call& call, Outcome& outcome, ErrorClass& error, std::string& detail) {
+  const OperationStep& spec = *call.operation->spec;
+  if (call.is_cut) {
+    outcome = Outcome::cancelled;
+    return;
+  }
+  if (call.is_timed_out || call.outcome == SQ_OUT_TIMEOUT) {
+    outcome = Outcome::timeout;
+    error = ErrorClass::timeout;
+    detail = to_view(call.detail);
+    return;
+  }
+  if (call.outcome != SQ_OUT_OK) {
+    outcome = Outcome::failed;
+    error = class_of(call);
+    if (error == ErrorClass::none) error = ErrorClass::plugin;
+    detail = to_view(call.detail);
+    return;
+  }
+  capture(call);
+  if (call.operation->judges_code &&
+      (call.code < call.operation->op->code_min || call.code > call.operation->op->code_max)) {
+    outcome = Outcome::failed;
+    error = ErrorClass::status;
+    return;
+  }
+  for (const Check& check : spec.expect) {
+    if (holds(check, call, call.end_ns - call.due_ns, &detail)) continue;
+    outcome = Outcome::failed;
+    error = check.output == call.operation->code_output ? ErrorClass::status : ErrorClass::check;
+    detail = detail.empty() ? check.text : fmt::format("{}: {}", check.text, detail);
+    return;
+  }
+}
+
+void User::on_call_done(Call& call) {
+  SQUALL_ASSERT(call_ == &call);
+  Shard& shard = population_.shard();
+  Outcome outcome = Outcome::ok;
+  ErrorClass error = ErrorClass::none;
+  std::string detail;
+  judge(call, outcome, error, detail);
+
+  for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+    if (frame->code->code != Instruction::Code::until) continue;
+    const auto& what = std::get<UntilStep>(frame->code->step->what);
+    frame->is_satisfied = call.outcome == SQ_OUT_OK && !call.is_timed_out &&
+                          std::all_of(what.satisfied.begin(), what.satisfied.end(), [&](const Check& check) {
+                            return holds(check, call, call.end_ns - call.due_ns, nullptr);
+                          });
+    break;   // the innermost one's pass
+  }
+
+  Sample sample;
+  sample.series = call.operation->series;
+  sample.user = static_cast<std::uint32_t>(user_index);
+  sample.iteration = iteration;
+  sample.due_ns = shard.run_time(call.due_ns);
+  sample.started_ns = shard.run_time(call.start_ns);
+  sample.first_byte_ns = call.first_byte_ns ? shard.run_time(call.first_byte_ns) : 0;
+  sample.ended_ns = shard.run_time(call.end_ns);
+  sample.outcome = outcome;
+  sample.error = error;
+  sample.code = call.code;
+  sample.bytes_out = call.bytes_out - std::min(call.bytes_out, call.reported_out);
+  sample.bytes_in = call.bytes_in - std::min(call.bytes_in, call.reported_in);
+  for (std::size_t phase = 0; phase < kSamplePhases; ++phase) sample.phases_ns[phase] = call.phase_ns[phase];
+  sample.detail = detail;
+  shard.record(sample);
+  if (UserObserver* observer = shard.observer()) tell_result(*observer, call, outcome, error, detail);
+
+  has_waited_ = true;
+  due_ns_ = ready_ns_ = call.end_ns;
+  const Instruction& code = program_->code[pc_];
+  call_ = nullptr;
+  shard.release(call);
+
+  for (Frame& frame : frames_) {
+    if (frame.code->code == Instruction::Code::group) frame.end_ns = due_ns_;
+    // A poll that fails is a failed sample; its until goes on, and so does a group around it.
+    if (outcome != Outcome::ok && !code.in_until) {
+      frame.has_failed = true;
+      frame.error = error;
+    }
+  }
+  if (outcome == Outcome::cancelled) return leave(End::cut, ErrorClass::none);
+  if (outcome != Outcome::ok) {
+    if (after_failure(code, error) == Next::stop) return;
+    return run();
+  }
+  ++pc_;
+  run();
+}
+
+}  // namespace squall

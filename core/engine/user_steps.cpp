@@ -1,0 +1,239 @@
+// The interpreter of a user's program: each step moves on, waits, or ends the part. Operations are
+// user_operations.cpp's.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/population.hpp"
+#include "engine/shard.hpp"
+#include "engine/user.hpp"
+#include "engine/user_observer.hpp"
+#include "payload/random_stream.hpp"
+
+namespace squall {
+namespace {
+
+constexpr std::uint64_t kIdlePassNs = 1'000'000;  // what a loop around nothing waits each time
+
+}  // namespace
+
+void User::run_part(Part part, const Program& program) {
+  part_ = part;
+  program_ = &program;
+  pc_ = 0;
+  if (program.code.empty()) return leave(End::completed, ErrorClass::none);
+  if (UserObserver* observer = population_.shard().observer()) observer->part_begins(*this, part_name());
+  run();
+}
+
+void User::resume() {
+  waits_for_token_ = false;
+  if (state_ == State::free) return population_.user_free(*this);
+  run();
+}
+
+void User::run() {
+  // From inside a step (the next part, the next iteration, a token): the loop below goes on with it, so
+  // that a thousand iterations in a row take no stack.
+  if (running_) {
+    runs_again_ = true;
+    return;
+  }
+  running_ = true;
+  do {
+    runs_again_ = false;
+    while (step(program_->code[pc_]) == Next::go_on) {}
+  } while (runs_again_);
+  running_ = false;
+}
+
+// Each step either moves pc_ and goes on, or stops: it waits, or the part is over.
+User::Next User::step(const Instruction& code) {
+  using Code = Instruction::Code;
+  switch (code.code) {
+    case Code::call: return start_call(code);
+    case Code::wait: return begin_wait(code);
+    case Code::set: {
+      const auto& what = std::get<SetStep>(code.step->what);
+      for (const auto& [slot, value] : what.slots) {
+        auto result = value.evaluate(*this);
+        if (!result) return fail_step(code, ErrorClass::check, result.error().text);
+        keep(slot, std::move(*result), what.keep_user || part_ == Part::on_start);
+      }
+      ++pc_;
+      return Next::go_on;
+    }
+    case Code::branch: {
+      const auto& what = std::get<IfStep>(code.step->what);
+      auto value = what.value.evaluate(*this);
+      if (!value) return fail_step(code, ErrorClass::check, value.error().text);
+      double number = 0;
+      const std::string text = value->to_text();
+      MatchInput input = MatchInput::of(text);
+      if (!value->text() && value->to_number(number)) input = MatchInput::of_number(number);
+      pc_ = what.matcher.matches(input, *this) ? pc_ + 1 : code.target;
+      return Next::go_on;
+    }
+    case Code::either: pc_ = choose_branch(code); return Next::go_on;
+    case Code::jump: pc_ = code.target; return Next::go_on;
+    case Code::repeat: return begin_repeat(code);
+    case Code::again: return again(code);
+    case Code::until: {
+      const auto& what = std::get<UntilStep>(code.step->what);
+      Frame frame;
+      frame.code = &code;
+      frame.begin_ns = due_ns_;
+      frame.end_ns = due_ns_ + static_cast<std::uint64_t>(what.timeout_ns);
+      if (!what.first_now) frame.count = 1;
+      frames_.push_back(frame);
+      if (code.index != kNone) ++population_.counts().groups_begun;
+      ++pc_;
+      if (what.first_now) return Next::go_on;
+      return wait_until(due_ns_ + static_cast<std::uint64_t>(what.every_ns));
+    }
+    case Code::satisfied: return poll_again(code);
+    case Code::group: {
+      Frame frame;
+      frame.code = &code;
+      frames_.push_back(frame);
+      ++population_.counts().groups_begun;
+      ++pc_;
+      return Next::go_on;
+    }
+    case Code::group_end: {
+      Frame frame = frames_.back();
+      frames_.pop_back();
+      close_group(frame, frame.has_failed ? Outcome::failed : Outcome::ok, frame.error);
+      ++pc_;
+      return Next::go_on;
+    }
+    case Code::interrupt: leave(End::interrupted, ErrorClass::none); return Next::stop;
+    case Code::end: leave(End::completed, ErrorClass::none); return Next::stop;
+  }
+  return Next::stop;
+}
+
+User::Next User::wait_until(std::uint64_t at_ns) {
+  Shard& shard = population_.shard();
+  due_ns_ = ready_ns_ = at_ns;
+  if (shard.is_draining() && at_ns > shard.drain_end_ns()) {
+    leave(End::cut, ErrorClass::none);
+    return Next::stop;
+  }
+  if (at_ns <= shard.loop().turn_ns()) return Next::go_on;
+  shard.loop().arm(wait_, at_ns);
+  return Next::stop;
+}
+
+User::Next User::begin_wait(const Instruction& code) {
+  const auto& what = std::get<WaitStep>(code.step->what);
+  std::int64_t wait_ns = 0;
+  if (const auto* fixed = std::get_if<std::int64_t>(&what.duration)) {
+    wait_ns = *fixed;
+  } else if (const auto* drawn = std::get_if<squall::Distribution>(&what.duration)) {
+    wait_ns = drawn->sample_int(*this);
+  } else {
+    auto value = std::get<Template>(what.duration).evaluate(*this);
+    if (!value) return fail_step(code, ErrorClass::check, value.error().text);
+    if (const auto* duration = std::get_if<Duration>(&value->data)) {
+      wait_ns = duration->ns;
+    } else if (auto parsed = parse_duration_ns(value->to_text())) {
+      wait_ns = *parsed;
+    } else {
+      return fail_step(code, ErrorClass::check, parsed.error().text);
+    }
+  }
+  if (UserObserver* observer = population_.shard().observer()) wait_ns = observer->wait(wait_ns);
+  ++pc_;
+  return wait_until(due_ns_ + static_cast<std::uint64_t>(std::max<std::int64_t>(wait_ns, 0)));
+}
+
+User::Next User::begin_repeat(const Instruction& code) {
+  const auto& what = std::get<RepeatStep>(code.step->what);
+  Frame frame;
+  frame.code = &code;
+  frame.begin_ns = due_ns_;
+  frame.count = UINT64_MAX;
+  if (what.for_ns > 0) frame.end_ns = due_ns_ + static_cast<std::uint64_t>(what.for_ns);
+  if (const auto* times = std::get_if<Template>(&what.times)) {
+    auto value = times->evaluate(*this);
+    double number = 0;
+    if (!value) return fail_step(code, ErrorClass::check, value.error().text);
+    if (!value->to_number(number) || number < 0) {
+      return fail_step(code, ErrorClass::check, fmt::format("repeat: '{}' is not a count", value->to_text()));
+    }
+    frame.count = static_cast<std::uint64_t>(number);
+  } else if (const auto* drawn = std::get_if<squall::Distribution>(&what.times)) {
+    frame.count = static_cast<std::uint64_t>(std::max<std::int64_t>(0, drawn->sample_int(*this)));
+  }
+  if (frame.count == 0) {
+    pc_ = code.target;
+    return Next::go_on;
+  }
+  frames_.push_back(frame);
+  ++pc_;
+  return Next::go_on;
+}
+
+User::Next User::again(const Instruction& code) {
+  Frame& frame = frames_.back();
+  --frame.count;
+  const bool is_over = frame.count == 0 || (frame.end_ns != 0 && due_ns_ >= frame.end_ns);
+  if (!is_over) {
+    pc_ = code.target;
+    // A body without a wait or an operation must not hold the loop.
+    if (due_ns_ == frame.begin_ns) return wait_until(population_.shard().loop().turn_ns() + kIdlePassNs);
+    frame.begin_ns = due_ns_;
+    return Next::go_on;
+  }
+  frames_.pop_back();
+  ++pc_;
+  return Next::go_on;
+}
+
+// Polls are due at begin + n x every; one that ended late makes the next due at its end.
+User::Next User::poll_again(const Instruction& code) {
+  const auto& what = std::get<UntilStep>(code.step->what);
+  Frame& frame = frames_.back();
+  if (frame.is_satisfied) {
+    Frame done = frame;
+    frames_.pop_back();
+    if (code.index != kNone) {
+      done.end_ns = due_ns_;
+      close_group(done, Outcome::ok, ErrorClass::none);
+    }
+    ++pc_;
+    return Next::go_on;
+  }
+  ++frame.count;
+  const std::uint64_t next_poll = std::max(
+      due_ns_, frame.begin_ns + frame.count * static_cast<std::uint64_t>(what.every_ns));
+  if (what.timeout_ns > 0 && next_poll > frame.end_ns) {
+    Frame done = frame;
+    frames_.pop_back();
+    due_ns_ = std::max(due_ns_, done.end_ns);
+    if (code.index != kNone) close_group(done, Outcome::timeout, ErrorClass::timeout);
+    if (UserObserver* observer = population_.shard().observer()) {
+      observer->step_failed(*code.step, ErrorClass::timeout, "not satisfied in time");
+    }
+    for (Frame& outer : frames_) {
+      outer.has_failed = true;
+      outer.error = ErrorClass::timeout;
+    }
+    return after_failure(code, ErrorClass::timeout);
+  }
+  pc_ = code.target;
+  return wait_until(next_poll);
+}
+
+std::uint32_t User::choose_branch(const Instruction& code) {
+  const auto& what = std::get<EitherStep>(code.step->what);
+  double total = 0;
+  for (const double weight : what.weights) total += weight;
+  double place = unit_interval(random()) * total;
+  std::size_t branch = 0;
+  while (branch + 1 < what.weights.size() && place >= what.weights[branch]) place -= what.weights[branch++];
+  return program_->jumps[code.index + branch];
+}
+
+}  // namespace squall
