@@ -1,4 +1,4 @@
-// What the command line changes in a decoded scenario: --only, --users, --rate, --stages, --iterations,
+// What the command line changes in a decoded scenario: --only, --users, --rate, --stage, --iterations,
 // --seed, --scale; --compress multiplies rates here (intervals were divided where they were read).
 #include <algorithm>
 #include <cmath>
@@ -98,7 +98,7 @@ void Decoder::apply_options() {
   if (shapes && scenario_.populations.size() != 1) {
     std::vector<std::string> names;
     for (const PopulationSpec& population : scenario_.populations) names.push_back(population.name);
-    const char* flag = options_.users ? "--users" : options_.rate ? "--rate" : options_.stages ? "--stages" : "--iterations";
+    const char* flag = options_.users ? "--users" : options_.rate ? "--rate" : options_.stages ? "--stage" : "--iterations";
     option_error(fmt::format("{} is about one population, and this scenario has {}", flag, names.size()),
                  fmt::format("choose one with --only ({}), or multiply all with --scale", fmt::join(names, ", ")));
     return;
@@ -107,7 +107,7 @@ void Decoder::apply_options() {
     PopulationSpec& population = scenario_.populations[0];
     Load& load = population.load;
     if (options_.stages)
-      if (auto mistake = parse_stages(*options_.stages, load)) option_error("--stages: " + *mistake);
+      if (auto mistake = parse_stages(*options_.stages, load)) option_error("--stage: " + *mistake);
     if (options_.rate) {
       const auto rate = parse_rate_per_s(*options_.rate);
       if (!rate) option_error("--rate: " + rate.error().text);
