@@ -46,6 +46,14 @@ def check_scenarios():
     return count
 
 
+def check_example():
+    """The README's scenario is the example's, below its comment."""
+    shown = re.search(r"^```yaml scenario\n(.*?)^```$", (root / "README.md").read_text(), re.M | re.S).group(1)
+    example = re.sub(r"\A(#.*\n)+", "", (root / "examples/mix.yaml").read_text())
+    if shown != example:
+        problems.append("examples/mix.yaml is not the scenario that README.md shows")
+
+
 def check_links():
     for page in pages:
         text = page.read_text()
@@ -143,6 +151,7 @@ def check_result():
 
 
 scenarios, operations, keys = check_scenarios(), check_operations(), check_result()
+check_example()
 check_links()
 print(f"{scenarios} scenarios, {operations} operations, {keys} keys of a result, {len(pages)} pages")
 if problems:
