@@ -129,7 +129,9 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
     if (const auto column = data.column(rest)) return *column;
     if (data.columns().empty()) return 0u;  // its file was not read, or has a mistake of its own
     hint = did_you_mean_one_of(rest, data.columns());
-    if (hint.empty()) hint = fmt::format("its columns are {}", fmt::join(data.columns(), ", "));
+    const bool is_other_separator = data.columns().size() == 1 && data.columns()[0].find_first_of(";\t|") != std::string::npos;
+    if (is_other_separator) hint = fmt::format("its one column is '{}': CSV is separated by commas here", data.columns()[0]);
+    else if (hint.empty()) hint = fmt::format("its columns are {}", fmt::join(data.columns(), ", "));
     if (rest.empty()) return Error{fmt::format("'{}' is a {}; name one of its columns", root, kind)};
     return Error{fmt::format("dataset '{}' has no column '{}'", data.name, rest)};
   };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "scenario/decoder.hpp"
+#include "scenario/other_words.hpp"
 
 namespace squall {
 namespace {
@@ -151,7 +152,8 @@ std::optional<Step> Decoder::decode_step(const Node& given, const StepPlace& pla
           break;
         }
       if (known.empty()) continue;
-      error(key, fmt::format("unknown step '{}' {}", key.text, place.where), did_you_mean_one_of(key.text, known));
+      const std::string_view here = here_it_is(key.text);
+      error(key, fmt::format("unknown step '{}' {}", key.text, place.where), here.empty() ? did_you_mean_one_of(key.text, known) : std::string(here));
     } else if (const ProtocolInfo* protocol = catalog_.protocol(key.text.substr(0, dot))) {
       std::vector<std::string> names;
       for (const OperationInfo& operation : protocol->operations) names.push_back(protocol->name + "." + operation.name);

@@ -315,6 +315,10 @@ DurationSource Decoder::interval(const Node& given, const NameScope& scope, std:
     if (!drawn) return std::int64_t{0};
     return options_.compress == 1 ? *drawn : drawn->scaled(1 / options_.compress);
   }
+  if (node.is_list()) {
+    error(given, fmt::format("{} is a duration or a distribution, this is a list", what), "write { uniform: [1s, 3s] }");
+    return std::int64_t{0};
+  }
   if (node.is_scalar() && has_hole(node.text)) {
     if (options_.compress != 1)
       warn(given.mark, fmt::format("--compress does not reach {}: its value is known only while the run goes on", what));

@@ -33,6 +33,10 @@ void Diagnostics::add(Diagnostic diagnostic) {
 
 bool Diagnostics::has_errors() const { return count(Severity::error) > 0; }
 
+bool Diagnostics::has_only_option_errors() const {
+  return has_errors() && std::ranges::all_of(list_, [](const Diagnostic& d) { return d.severity != Severity::error || d.file.empty(); });
+}
+
 std::size_t Diagnostics::count(Severity severity) const {
   return static_cast<std::size_t>(std::ranges::count(list_, severity, &Diagnostic::severity));
 }

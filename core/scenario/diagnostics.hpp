@@ -35,6 +35,8 @@ class Diagnostics {
 
   bool has_errors() const;
   std::size_t count(Severity severity) const;
+  /// There are errors, and each is of the command line or the environment: the file itself may be good.
+  bool has_only_option_errors() const;
   /// In the order of files (first seen first), lines and columns.
   std::vector<Diagnostic> sorted() const;
   /// All of them, ready for a terminal: control characters of the source are replaced.

@@ -5,6 +5,7 @@
 
 #include "payload/suggestion.hpp"
 #include "scenario/decoder.hpp"
+#include "scenario/other_words.hpp"
 
 namespace squall {
 namespace {
@@ -64,6 +65,12 @@ std::string place_of_key(std::string_view text) {
   return fmt::format("'{}' belongs in {}", near, tables);
 }
 
+std::string hint_for_key(std::string_view key, std::span<const std::string_view> known_here) {
+  if (const std::string_view here = here_it_is(key); !here.empty()) return std::string(here);
+  if (const std::string_view near = closest(key, known_here); !near.empty()) return fmt::format("did you mean '{}'?", near);
+  return place_of_key(key);
+}
+
 }  // namespace
 
 MapReader::MapReader(Decoder& decoder, const Node& map, std::span<const Key> keys, std::string where,
@@ -81,9 +88,7 @@ MapReader::MapReader(Decoder& decoder, const Node& map, std::span<const Key> key
     for (const Key& k : keys)
       if (!k.is_later) candidates.push_back(k.name);
     candidates.insert(candidates.end(), also.begin(), also.end());
-    const std::string_view near = closest(key.text, candidates);
-    decoder.error(key, fmt::format("unknown key '{}' {}", key.text, where),
-                  near.empty() ? place_of_key(key.text) : fmt::format("did you mean '{}'?", near));
+    decoder.error(key, fmt::format("unknown key '{}' {}", key.text, where), hint_for_key(key.text, candidates));
   }
 }
 

@@ -54,6 +54,10 @@ thresholds: [ "count(page) >= 1" ]
         check("did you mean" in result.stderr and ":2:" in result.stderr and ":3:" in result.stderr,
               f"{verb} bad.yaml names both places: {result.stderr}")
         check(result.stdout == "", f"{verb} bad.yaml prints nothing on stdout")
+        both = squall(verb, str(bad), "--users", "ten").returncode
+        check(both == 104, f"{verb} bad.yaml --users ten ends {both}: the file is wrong, too")
+        result = squall(verb, str(good), "--users", "ten")
+        check(result.returncode == 2 and "'ten'" in result.stderr, f"{verb} --users ten: {result.returncode}, {result.stderr}")
     check(squall("run", str(folder / "none.yaml")).returncode == 104, "a missing file ends 104")
 
     # Plugins: a folder that is not there, a file that is none.

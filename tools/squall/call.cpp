@@ -147,7 +147,7 @@ int call_command(Options options) {
   const LoadResult loaded = load_scenario_text(text, "(command line)", ".", toolbox->catalog, options.load);
   const std::string mistakes = loaded.diagnostics.print();
   if (!mistakes.empty()) fmt::print(stderr, "{}", mistakes);
-  if (!loaded) return kBadScenario;
+  if (!loaded) return loaded.diagnostics.has_only_option_errors() ? kBadCommandLine : kBadScenario;
   return run_scenario(*toolbox, *loaded.scenario, options);
 }
 

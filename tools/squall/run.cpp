@@ -206,7 +206,7 @@ int run_command(const Options& options) {
   const LoadResult loaded = load_scenario(options.file, toolbox->catalog, options.load);
   const std::string text = loaded.diagnostics.print();
   if (!text.empty()) fmt::print(stderr, "{}", text);
-  if (!loaded) return kBadScenario;
+  if (!loaded) return loaded.diagnostics.has_only_option_errors() ? kBadCommandLine : kBadScenario;
   return run_scenario(*toolbox, *loaded.scenario, options);
 }
 
@@ -216,7 +216,7 @@ int check_command(const Options& options) {
   const LoadResult loaded = load_scenario(options.file, toolbox->catalog, options.load);
   const std::string text = loaded.diagnostics.print();
   if (!text.empty()) fmt::print(stderr, "{}", text);
-  if (!loaded) return kBadScenario;
+  if (!loaded) return loaded.diagnostics.has_only_option_errors() ? kBadCommandLine : kBadScenario;
   std::vector<PlanError> errors;
   const auto plan = Plan::make(*loaded.scenario, toolbox->registry, errors);
   ControllerOptions controller;
