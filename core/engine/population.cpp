@@ -103,6 +103,13 @@ void Population::finish_task(std::uint32_t task) {
   if (is_ours && all_finished()) stop();
 }
 
+void Population::data_is_used(std::uint32_t entry, const Dataset& data) {
+  if (finished_[entry]) return;
+  const std::uint32_t task = plan_.tasks[entry].task;
+  shard_.note_data_used(plan_.spec->name, shard_.plan().scenario().tasks[task].name, data);
+  finish_task(task);
+}
+
 bool Population::all_finished() const {
   return std::all_of(finished_.begin(), finished_.end(), [](bool finished) { return finished; });
 }
@@ -188,6 +195,15 @@ BudgetLease::Answer Population::take_request_token(User& user) {
     shard_.give_back_token(of_task);
   }
   return second;
+}
+
+void Population::give_back_request_token(User& user) {
+  const auto give_back = [this](std::uint32_t budget) {
+    if (budget == kNone || shard_.plan().budgets()[budget].unit != BudgetPlan::Unit::requests) return;
+    shard_.give_back_token(budget);
+  };
+  give_back(plan_.tasks[user.task()].budget);
+  give_back(plan_.budget);
 }
 
 BudgetLease::Answer Population::take_iteration_token(std::uint32_t entry, User* waiter) {

@@ -43,6 +43,8 @@ class Population {
   void drop_waits();
   /// A budget is used up: nothing of `task` begins any more (kNone: nothing at all).
   void finish_task(std::uint32_t task);
+  /// The same for an entry of `tasks`, whose data ends with it (`on_end: stop_task`).
+  void data_is_used(std::uint32_t entry, const Dataset& data);
   /// Counts at the end of the run: what was planned and never begun.
   virtual void close_books() = 0;
 
@@ -57,6 +59,8 @@ class Population {
   void* session(User& user, std::uint32_t protocol, std::string& error);
   void close_session(User& user);
   BudgetLease::Answer take_request_token(User& user);
+  /// The operation that it was for did not begin.
+  void give_back_request_token(User& user);
 
  protected:
   Population(Shard& shard, const PopulationPlan& plan);

@@ -326,6 +326,12 @@ void Shard::note_step_failure(const std::string& population, std::string_view te
   }
 }
 
+void Shard::note_data_used(const std::string& population, const std::string& task, const Dataset& data) {
+  uplink_.event(options_.index, "data_used",
+                fmt::format("data '{}': all {} records used; population '{}' begins no '{}' any more", data.name,
+                            data.size(), population, task));
+}
+
 void Shard::abort_run(const std::string& who) { uplink_.abort_asked(options_.index, who); }
 
 // ---- budgets --------------------------------------------------------------------------------------------

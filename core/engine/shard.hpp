@@ -97,6 +97,7 @@ class Shard final {
   void start_at(User& user, std::int64_t run_time_ns);
   void population_ended(Population& population);
   void abort_run(const std::string& who);
+  void note_data_used(const std::string& population, const std::string& task, const Dataset& data);
   void note_step_failure(const std::string& population, std::string_view text);
   void note_start(std::uint64_t due_ns, std::uint64_t ready_ns, std::uint64_t started_ns) {
     recorder_.lag(run_time(due_ns), static_cast<std::int64_t>(started_ns - std::min(started_ns, ready_ns)));

@@ -1,4 +1,5 @@
-// A user's life and what it knows; its steps are in user_steps.cpp, its operations in user_operations.cpp.
+// A user's life: its parts, its failures, its end. Its steps are in user_steps.cpp, its operations in
+// user_operations.cpp, what it knows in user_scope.cpp.
 #include "engine/user.hpp"
 
 #include <algorithm>
@@ -8,11 +9,6 @@
 #include "engine/user_observer.hpp"
 
 namespace squall {
-namespace {
-
-constexpr std::uint8_t kIterationLife = 1, kUserLife = 2;
-
-}  // namespace
 
 User::User(Population& population, std::uint64_t index, std::uint32_t rank)
     : population_(population), rank_(rank) {
@@ -155,6 +151,11 @@ void User::part_is_over(Part part, End end) {
 
 User::Next User::fail_step(const Instruction& code, ErrorClass error, std::string_view detail) {
   Shard& shard = population_.shard();
+  if (has_no_data_left()) {
+    if (code.code == Instruction::Code::call) population_.give_back_request_token(*this);
+    end_for_want_of_data();
+    return Next::stop;
+  }
   settle_due();
   if (code.code == Instruction::Code::call) {
     // The operation could not even begin: it is a failed sample of its series, so that nothing is silent.
@@ -183,6 +184,10 @@ User::Next User::fail_step(const Instruction& code, ErrorClass error, std::strin
 }
 
 User::Next User::after_failure(const Instruction& code, ErrorClass error) {
+  if (has_no_data_left()) {   // a check asked for a record
+    end_for_want_of_data();
+    return Next::stop;
+  }
   const OnFailure action = code.step->on_failure.value_or(code.in_on_start ? OnFailure::stop_user
                                                                           : OnFailure::proceed);
   switch (action) {
@@ -205,7 +210,7 @@ void User::leave(End end, ErrorClass error) {
     const bool has_series = frame.code->code == Instruction::Code::group ||
                             (frame.code->code == Instruction::Code::until && frame.code->index != kNone);
     if (has_series) {
-      close_group(frame, end == End::cut ? Outcome::cancelled : Outcome::failed,
+      close_group(frame, end == End::cut || end == End::out_of_data ? Outcome::cancelled : Outcome::failed,
                   error == ErrorClass::none ? frame.error : error);
     }
   }
@@ -234,68 +239,6 @@ void User::close_group(Frame& frame, Outcome outcome, ErrorClass error) {
 
 void User::settle_due() {
   if (due_ns_ == kAtOnce) due_ns_ = ready_ns_ = population_.shard().loop().read_ns();
-}
-
-// ---- what it knows ----------------------------------------------------------------------------------------
-
-std::int64_t User::unix_ns() const { return population_.shard().unix_ns(); }
-
-Value* User::locals() {
-  if (!locals_) {
-    const std::uint32_t count = population_.plan().spec->locals;
-    locals_ = std::make_unique<Value[]>(count);
-    local_life_ = std::make_unique<std::uint8_t[]>(count);
-  }
-  return locals_.get();
-}
-
-const Value* User::local(std::uint32_t slot) const {
-  return local_life_ && local_life_[slot] ? &locals_[slot] : nullptr;
-}
-
-void User::keep(std::uint32_t slot, Value value, bool for_user) {
-  locals()[slot] = std::move(value);
-  local_life_[slot] = for_user ? kUserLife : kIterationLife;
-}
-
-void User::clear_iteration() {
-  if (local_life_) {
-    for (std::uint32_t i = 0; i < population_.plan().spec->locals; ++i) {
-      if (local_life_[i] != kIterationLife) continue;
-      local_life_[i] = 0;
-      locals_[i] = {};
-    }
-  }
-  if (picks_) picks_.reset();
-}
-
-std::optional<std::string_view> User::field(std::uint32_t dataset, std::uint32_t column) {
-  Shard& shard = population_.shard();
-  const Dataset& data = *shard.plan().scenario().datasets[dataset];
-  const std::size_t count = shard.plan().scenario().datasets.size();
-  // What on_start picked is held for the user's life.
-  if (user_picks_ && user_picks_[dataset]) return data.field(user_picks_[dataset] - 1, column);
-  auto& picks = part_ == Part::on_start || part_ == Part::connect ? user_picks_ : picks_;
-  if (!picks) picks = std::make_unique<std::uint32_t[]>(count);
-  if (!picks[dataset]) {
-    PickAt at;
-    at.seed = seed;
-    at.dataset = dataset;
-    at.population = population;
-    at.user = open && part_ == Part::task ? 0 : user_index;
-    at.turn = open && part_ == Part::task ? arrival_index : iteration;
-    at.position = data.pick == Pick::random || data.pick == Pick::per_user ? 0
-                                                                           : shard.next_position(dataset);
-    const auto record = pick_record(data.pick, data.on_end, data.size(), at);
-    if (!record) return std::nullopt;
-    picks[dataset] = static_cast<std::uint32_t>(*record) + 1;
-  }
-  return data.field(picks[dataset] - 1, column);
-}
-
-Value& User::state(std::uint32_t slot) {
-  if (!states_) states_ = std::make_unique<Value[]>(population_.plan().spec->states);
-  return states_[slot];
 }
 
 }  // namespace squall

@@ -79,7 +79,7 @@ class User final : public Scope {
 
  private:
   enum class Part : std::uint8_t { none, connect, on_start, task, on_stop };
-  enum class End : std::uint8_t { completed, interrupted, cut };
+  enum class End : std::uint8_t { completed, interrupted, cut, out_of_data };
   struct Frame {
     const Instruction* code = nullptr;   // repeat, until or group
     std::uint64_t begin_ns = 0;          // repeat, until: begin; group: due of its first operation, 0: none yet
@@ -107,6 +107,9 @@ class User final : public Scope {
   Next fail_step(const Instruction& code, ErrorClass error, std::string_view detail);
   Next after_failure(const Instruction& code, ErrorClass error);
   void leave(End end, ErrorClass error);            // ends the part that runs
+  /// A task's step has asked for a record of data with `on_end: stop_task`, and none was left.
+  bool has_no_data_left() const;
+  void end_for_want_of_data();
   void close_group(Frame& frame, Outcome outcome, ErrorClass error);
   void part_is_over(Part part, End end);
   void end_life();
@@ -145,6 +148,7 @@ class User final : public Scope {
   std::uint64_t ready_ns_ = 0;     // lag counts from here
   std::uint64_t free_since_ns_ = 0;
   std::uint64_t turns_ = 0;        // iterations begun
+  std::uint32_t ended_data_ = kNone;   // the dataset that had no record for this iteration
   std::vector<Frame> frames_;
   std::unique_ptr<Value[]> locals_;
   std::unique_ptr<std::uint8_t[]> local_life_;  // 0 none, 1 iteration, 2 user

@@ -43,7 +43,7 @@ struct CallReport {
 /// Thread: the shard's.
 class UserObserver {
  public:
-  enum class End : std::uint8_t { completed, interrupted, cut };
+  enum class End : std::uint8_t { completed, interrupted, cut, out_of_data };
 
   virtual ~UserObserver() = default;
   /// `part`: on_start, a task's name, on_stop.

@@ -217,7 +217,7 @@ void warn(const Snapshot& snapshot, const RunFacts& facts, std::vector<std::stri
     if (population.users_stopped == 0) continue;
     warnings.push_back(std::to_string(population.users_stopped) +
                        (population.users_stopped == 1 ? " user of '" : " users of '") + population.name +
-                       "' left for good after a failure (on_start, or stop_user), of at most " +
+                       "' left for good (a failure in on_start, stop_user, or no record left), of at most " +
                        std::to_string(population.users_peak) + " at a time");
   }
 }

@@ -188,6 +188,108 @@ TEST(Users, ATaskWithoutAnOperationNeitherRecursesNorStopsTheOthers) {
   EXPECT_EQ(population_of(result, 1).iterations.completed, 10u);
 }
 
+/// Knows `rows.id`, column 0 of dataset 0.
+struct RowNames final : Names {
+  Result<Reference> resolve(std::string_view) override {
+    Reference reference;
+    reference.kind = Reference::Kind::field;
+    return reference;
+  }
+  std::uint32_t add_state(std::string_view) override { return 0; }
+};
+
+std::shared_ptr<const Dataset> rows(std::size_t count, Pick pick, OnEnd on_end) {
+  std::string csv = "id\n";
+  for (std::size_t i = 0; i < count; ++i) csv += std::to_string(i) + "\n";
+  auto data = std::make_shared<Dataset>(std::get<Dataset>(Dataset::parse(csv, Dataset::Format::csv)));
+  data->name = "rows";
+  data->pick = pick;
+  data->on_end = on_end;
+  return data;
+}
+
+/// Reads a record before the task's operations.
+void use_record(ScenarioBuilder& builder, std::uint32_t task, PopulationSpec& population) {
+  RowNames names;
+  population.locals = 1;
+  SetStep set{{{0, std::get<Template>(Template::compile("${rows.id}", names))}}, false};
+  auto& steps = builder.scenario.tasks[task].steps;
+  steps.insert(steps.begin(), Step{std::move(set), std::nullopt, {}});
+}
+
+class DataOverShards : public ::testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(DataOverShards, ThatIsUsedUpEndsItsTaskAndNothingFails) {
+  for (const Pick pick : {Pick::unique, Pick::sequential, Pick::shuffled}) {
+    ScenarioBuilder builder;
+    const auto limited = builder.task("limited", {0});
+    const auto other = builder.task("other", {3});
+    builder.scenario.datasets.push_back(rows(1'003, pick, OnEnd::stop_task));
+    PopulationSpec& population = builder.population("mix", {{limited, 1.0}, {other, 1.0}});
+    population.load.users = 8;
+    builder.scenario.run.for_ns = 20 * kS;
+    use_record(builder, limited, population);
+    script() = {};
+    script().on_start = takes(10 * kMs);
+    const RunResult result = VirtualRun(builder.scenario, GetParam()).run();
+    EXPECT_EQ(script().started[0], 1'003u);
+    EXPECT_EQ(script().started[0] + script().started[3], 16'000u);  // the users go on with the other task
+    EXPECT_EQ(series_named(result, "limited").counts.failed, 0u);
+    EXPECT_LE(result.snapshot.ledger.iterations.interrupted, 8u);  // who asked and got none
+    EXPECT_EQ(result.verdict.exit_code, 0);
+  }
+}
+
+TEST_P(DataOverShards, ThatIsUsedUpEndsTheRunWhenNothingElseIsToDo) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("limited", {0});
+  builder.scenario.datasets.push_back(rows(100, Pick::unique, OnEnd::stop_task));
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.users = 8;
+  builder.scenario.run.for_ns = 3'600 * kS;
+  use_record(builder, task, population);
+  script() = {};
+  script().on_start = takes(1 * kS);
+  const RunResult result = VirtualRun(builder.scenario, GetParam()).run();
+  EXPECT_EQ(script().started[0], 100u);
+  EXPECT_LT(result.info.duration_ns, 60 * kS);
+  EXPECT_EQ(result.verdict.exit_code, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, DataOverShards, ::testing::Values(1u, 2u, 3u));
+
+TEST(Data, ThatFailsAtItsEndFailsEachOperationThatFollows) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("limited", {0});
+  builder.scenario.datasets.push_back(rows(100, Pick::sequential, OnEnd::fail));
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.users = 2;
+  population.stop_after.iterations = 150;
+  use_record(builder, task, population);
+  builder.scenario.tasks[task].steps[0].on_failure = OnFailure::interrupt;
+  script() = {};
+  script().on_start = takes(10 * kMs);
+  const RunResult result = VirtualRun(builder.scenario).run();
+  EXPECT_EQ(script().started[0], 100u);
+  EXPECT_EQ(result.snapshot.ledger.iterations.interrupted, 50u);
+}
+
+TEST(Data, OfAUserForLifeEndsThatUserAlone) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("limited", {0});
+  builder.scenario.datasets.push_back(rows(3, Pick::per_user, OnEnd::stop_task));
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.users = 5;
+  builder.scenario.run.for_ns = 10 * kS;
+  use_record(builder, task, population);
+  script() = {};
+  script().on_start = takes(100 * kMs);
+  const RunResult result = VirtualRun(builder.scenario).run();
+  EXPECT_EQ(script().started[0], 300u);
+  EXPECT_EQ(population_of(result).users_stopped, 2u);
+  EXPECT_EQ(result.verdict.exit_code, 0);
+}
+
 TEST(Ends, RatesAreTakenOverThePlannedTime) {
   // The population ends with its last arrival, a little before the second in which the controller looks.
   ScenarioBuilder builder;

@@ -2,13 +2,14 @@
 ends a connection after 1, 7, 100 requests), tcp and mqtt, and for a name of which one address refuses."""
 import os
 import re
+import socket
 import socketserver
 import sys
 import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests/must_show"))
-from harness import (Mosquitto, expect, expect_equal, file_path, on_free_port, program, show, squall, start,  # noqa: E402
+from harness import (Mosquitto, expect, expect_equal, figure, file_path, on_free_port, program, show, squall, start,  # noqa: E402
                      wait_until, write_file)
 
 REQUESTS = 1400
@@ -82,6 +83,10 @@ def a_redirect_is_a_request_of_its_own():
 
 
 def localhost_is_found_wherever_it_listens():
+    try:
+        socket.getaddrinfo("localhost", None)
+    except socket.gaierror:   # a bare machine has no /etc/hosts; then there is nothing to find
+        return figure("localhost: this machine knows no such name")
     nginx = Nginx(1)   # on 127.0.0.1 alone: where ::1 comes first, it refuses
     run = squall(HTTP % ("localhost", nginx.port, "/", 1, 20))
     expect_equal(run.code, 0, f"localhost: exit code ({run.last_line()})")

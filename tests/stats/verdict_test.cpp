@@ -363,8 +363,8 @@ TEST(Verdict, UsersThatLeftForGoodDoNotGoUnsaid) {
   const Verdict verdict = judge_run(snapshot, {}, 0, {}, {});
   EXPECT_EQ(verdict.exit_code, 0);
   EXPECT_EQ(verdict.warnings,
-            std::vector<std::string>{"4 users of 'visitors' left for good after a failure (on_start, or stop_user), of "
-                                     "at most 20 at a time"});
+            std::vector<std::string>{"4 users of 'visitors' left for good (a failure in on_start, stop_user, or no "
+                                     "record left), of at most 20 at a time"});
 }
 
 TEST(ExitCodes, TheStrongestOfSeveralWins) {

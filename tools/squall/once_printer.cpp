@@ -117,7 +117,10 @@ void OncePrinter::part_begins(const User& user, std::string_view part) {
 void OncePrinter::part_ends(const User&, std::string_view part, End end) {
   print_runs();
   if (end == End::completed) return;
-  print(fmt::format("    {} was {}\n", printable(part), end == End::cut ? "cut by the stop" : "interrupted"));
+  print(fmt::format("    {} was {}\n", printable(part),
+                    end == End::cut           ? "cut by the stop"
+                    : end == End::out_of_data ? "ended: no record is left"
+                                              : "interrupted"));
 }
 
 void OncePrinter::call_begins(const Call& call, const sq_value* args, std::uint32_t count) {

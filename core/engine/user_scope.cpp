@@ -1,0 +1,93 @@
+// What a user's templates can see: its variables, its records, generators' states; and what follows when
+// there is no record.
+#include "engine/population.hpp"
+#include "engine/shard.hpp"
+#include "engine/user.hpp"
+
+namespace squall {
+namespace {
+
+constexpr std::uint8_t kIterationLife = 1, kUserLife = 2;   // of a variable; 0: it has no value
+
+}  // namespace
+
+std::int64_t User::unix_ns() const { return population_.shard().unix_ns(); }
+
+Value* User::locals() {
+  if (!locals_) {
+    const std::uint32_t count = population_.plan().spec->locals;
+    locals_ = std::make_unique<Value[]>(count);
+    local_life_ = std::make_unique<std::uint8_t[]>(count);
+  }
+  return locals_.get();
+}
+
+const Value* User::local(std::uint32_t slot) const {
+  return local_life_ && local_life_[slot] ? &locals_[slot] : nullptr;
+}
+
+void User::keep(std::uint32_t slot, Value value, bool for_user) {
+  locals()[slot] = std::move(value);
+  local_life_[slot] = for_user ? kUserLife : kIterationLife;
+}
+
+void User::clear_iteration() {
+  if (local_life_) {
+    for (std::uint32_t i = 0; i < population_.plan().spec->locals; ++i) {
+      if (local_life_[i] != kIterationLife) continue;
+      local_life_[i] = 0;
+      locals_[i] = {};
+    }
+  }
+  if (picks_) picks_.reset();
+  ended_data_ = kNone;
+}
+
+std::optional<std::string_view> User::field(std::uint32_t dataset, std::uint32_t column) {
+  Shard& shard = population_.shard();
+  const Dataset& data = *shard.plan().scenario().datasets[dataset];
+  const std::size_t count = shard.plan().scenario().datasets.size();
+  // What on_start picked is held for the user's life.
+  if (user_picks_ && user_picks_[dataset]) return data.field(user_picks_[dataset] - 1, column);
+  auto& picks = part_ == Part::on_start || part_ == Part::connect ? user_picks_ : picks_;
+  if (!picks) picks = std::make_unique<std::uint32_t[]>(count);
+  if (!picks[dataset]) {
+    PickAt at;
+    at.seed = seed;
+    at.dataset = dataset;
+    at.population = population;
+    at.user = open && part_ == Part::task ? 0 : user_index;
+    at.turn = open && part_ == Part::task ? arrival_index : iteration;
+    at.position = data.pick == Pick::random || data.pick == Pick::per_user ? 0
+                                                                           : shard.next_position(dataset);
+    const auto record = pick_record(data.pick, data.on_end, data.size(), at);
+    if (!record) {
+      if (data.on_end == OnEnd::stop_task) ended_data_ = dataset;
+      return std::nullopt;
+    }
+    picks[dataset] = static_cast<std::uint32_t>(*record) + 1;
+  }
+  return data.field(picks[dataset] - 1, column);
+}
+
+bool User::has_no_data_left() const { return ended_data_ != kNone && part_ == Part::task; }
+
+// The other users of the task go on until they ask for a record themselves: what they have begun is whole.
+void User::end_for_want_of_data() {
+  const Dataset& data = *population_.shard().plan().scenario().datasets[ended_data_];
+  settle_due();
+  if (data.pick == Pick::per_user) {   // the others have theirs
+    stop_after_part_ = true;
+    population_.user_stopped(*this);
+  } else {
+    population_.data_is_used(task_, data);
+  }
+  leave(End::out_of_data, ErrorClass::none);
+}
+
+Value& User::state(std::uint32_t slot) {
+  if (!states_) states_ = std::make_unique<Value[]>(population_.plan().spec->states);
+  return states_[slot];
+}
+
+}  // namespace squall
