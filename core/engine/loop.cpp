@@ -212,7 +212,13 @@ void Loop::close() {
     closed_.store(true, std::memory_order_relaxed);
     messages_.clear();
   }
-  posted_.exchange(&closed_deferred, std::memory_order_acq_rel);
+  for (Deferred* node = posted_.exchange(&closed_deferred, std::memory_order_acq_rel); node && node != &closed_deferred;) {
+    Deferred* const next = node->next;
+    node->queued = false;
+    node->is_dropped = node->is_own;
+    if (node->is_own) node->run(*node);
+    node = next;
+  }
   plugin_posts_.exchange(&closed_post, std::memory_order_acq_rel);
 }
 

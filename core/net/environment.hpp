@@ -27,6 +27,8 @@ struct Deferred {
   void (*run)(Deferred&) noexcept = nullptr;
   Deferred* next = nullptr;       // free for the implementer while queued
   bool queued = false;
+  bool is_own = false;            // nobody holds it: a loop that closes runs it, dropped, so that it can go
+  bool is_dropped = false;
 };
 
 class Environment {

@@ -50,13 +50,14 @@ struct Posted : Deferred {
   Resolution resolution;
   static void deliver(Deferred& node) noexcept {
     const std::unique_ptr<Posted> self(&static_cast<Posted&>(node));
-    self->answer(self->resolution);
+    if (!self->is_dropped) self->answer(self->resolution);
   }
 };
 
 void post_to(Environment& shard, Resolver::Answer answer, const Resolution& resolution) {
   auto posted = std::make_unique<Posted>();
   posted->run = Posted::deliver;
+  posted->is_own = true;
   posted->answer = std::move(answer);
   posted->resolution = resolution;
   if (shard.post(*posted)) posted.release();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,7 @@ class Registry {
   Result<const Plugin*> load_file(const std::filesystem::path& path);
 
   /// A plugin that is part of the program: tests have scripted ones.
-  void add(const Plugin& plugin) { plugins_.push_back(new Plugin(plugin)); }
+  void add(const Plugin& plugin) { plugins_.push_back(added_.emplace_back(std::make_unique<Plugin>(plugin)).get()); }
 
   const std::vector<const Plugin*>& plugins() const { return plugins_; }
   const Plugin* find_protocol(std::string_view name) const;
@@ -32,7 +33,8 @@ class Registry {
 
  private:
   const sq_host* host_;
-  std::vector<const Plugin*> plugins_;  // leaked with their libraries
+  std::vector<const Plugin*> plugins_;  // those from files are leaked with their libraries
+  std::vector<std::unique_ptr<const Plugin>> added_;
 };
 
 /// Where plugins are looked for: `--plugin-path` and SQUALL_PLUGIN_PATH (colon-separated) first, then the

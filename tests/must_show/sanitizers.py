@@ -47,15 +47,20 @@ def expect_instrumented(preset):
 
 
 def asan():
+    expect_foreign("lsan", re.compile(r"leak:lib(paho-mqtt\w+)\.so$"))
     under("asan")
 
 
-def tsan():
-    with open(os.path.join(ROOT, "tools/tsan-suppressions")) as file:
+def expect_foreign(sanitizer, foreign):
+    with open(os.path.join(ROOT, f"tools/{sanitizer}-suppressions")) as file:
         entries = [line.strip() for line in file if line.strip() and not line.startswith("#")]
     for entry in entries:
-        expect(FOREIGN.match(entry), f"'{entry}' in tools/tsan-suppressions is no library of others")
-    figure(f"tsan: suppressed are {entries}")
+        expect(foreign.match(entry), f"'{entry}' in tools/{sanitizer}-suppressions is no library of others")
+    figure(f"{sanitizer}: suppressed are {entries}")
+
+
+def tsan():
+    expect_foreign("tsan", FOREIGN)
     marked = subprocess.run(["grep", "-rlE", "no_sanitize|no_address_safety|__(asan|lsan|tsan)_", *OURS], cwd=ROOT,
                             capture_output=True, text=True)
     expect_equal(marked.stdout.split(), [], "files of ours that tell a sanitizer to look away")

@@ -28,6 +28,13 @@ class Loop final : public Environment {
   std::vector<std::string> faults;
   Reactor reactor;
 
+  ~Loop() {
+    for (Deferred* node : posted_) {
+      if (!node->is_own) continue;
+      node->is_dropped = true;
+      node->run(*node);
+    }
+  }
   std::uint64_t now_ns() const noexcept override { return clock(); }
   void arm(TimerNode& node, std::uint64_t at_ns) noexcept override {
     disarm(node);

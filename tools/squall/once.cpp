@@ -100,6 +100,7 @@ int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options)
   const int code = strongest_exit_code(codes);
   const std::string_view word = code == 0 ? "passed" : code == kFailed ? "failed" : verdict_word(outcome->verdict.word);
   fmt::print(stderr, "squall: {}{}{}\n", word, why.empty() ? "" : ": ", why);
+  if (outcome->is_abandoned) end_process(code);
   return code;
 }
 

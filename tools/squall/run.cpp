@@ -131,6 +131,12 @@ void print_plan_errors(const std::string& file, const std::vector<PlanError>& er
   }
 }
 
+// Returning would take away what the thread that hangs still uses.
+void end_process(int code) {
+  std::fflush(nullptr);
+  std::_Exit(code);
+}
+
 int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& options) {
   if (options.load.once) return run_once(toolbox, scenario, options);
   std::vector<PlanError> errors;
@@ -197,7 +203,9 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
   std::string why;
   for (const std::string& reason : result.verdict.reasons) why += (why.empty() ? ": " : "; ") + reason;
   fmt::print(stderr, "squall: {}{}{}\n", verdict_word(result.verdict.word), unjudged_text(result), why);
-  return is_written ? result.verdict.exit_code : strongest_exit_code({result.verdict.exit_code, kInternal});
+  const int code = is_written ? result.verdict.exit_code : strongest_exit_code({result.verdict.exit_code, kInternal});
+  if (result.is_abandoned) end_process(code);
+  return code;
 }
 
 int run_command(const Options& options) {

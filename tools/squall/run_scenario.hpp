@@ -15,6 +15,8 @@ namespace squall {
 int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& options);
 int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options);
 
+/// Of a run that was abandoned: what is written is written, nothing is torn down.
+[[noreturn]] void end_process(int code);
 void print_plan_errors(const std::string& file, const std::vector<PlanError>& errors);
 bool wants_color(const Options& options, std::FILE* out);
 

@@ -64,7 +64,7 @@ TEST_F(LiveHttp, SendsAndReceivesLargeBodiesWhole) {
       "client_max_body_size 64m; location /put { dav_methods PUT; } gzip on; gzip_types *; "
       "gzip_min_length 100;");
   std::string text;
-  for (int i = 0; text.size() < 5'000'000; ++i) text += std::to_string(i * 7919) + "\n";
+  for (std::uint64_t i = 0; text.size() < 5'000'000; ++i) text += std::to_string(i * 7919) + "\n";
   live::Session session("http");
   const auto& site = session.shard.add(nginx.url());
   session.begin();
