@@ -145,7 +145,13 @@ void Loop::drain_ready() {
   }
 }
 
+std::uint64_t Loop::busy_turn() const {
+  if (!reactor_ || closed_.load(std::memory_order_relaxed) || reactor_->is_asleep()) return 0;
+  return turns_.load(std::memory_order_relaxed);
+}
+
 void Loop::turn() {
+  turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   turn_ns_ = read_ns();
   drain_posts();
   drain_ready();

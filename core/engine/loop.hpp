@@ -55,6 +55,8 @@ class Loop final : public Environment {
 
   /// One turn in real time; sleeps until the next timer at most.
   void turn();
+  /// The turn that the loop is in, from 1; 0: it sleeps, or will not turn again. [any]
+  std::uint64_t busy_turn() const;
   /// Virtual time: runs everything that is due at `now_ns`, which becomes the loop's time.
   void advance_to(std::uint64_t now_ns);
   /// When there is something to do next: now with posts or ready calls, else at the next timer.
@@ -89,6 +91,7 @@ class Loop final : public Environment {
   std::uint64_t recent_ns_;
   WaitObserver wait_observer_ = nullptr;
   void* wait_context_ = nullptr;
+  std::atomic<std::uint64_t> turns_{0};   // written by the shard alone
   std::uint64_t slack_ns_ = 0;
   std::uint64_t oversleep_ns_ = 0;   // how late the kernel wakes us, lately
   Deferred* ready_first_ = nullptr;

@@ -74,7 +74,7 @@ void Controller::check_all_ended() {
 
 void Controller::event(std::uint32_t shard, std::string kind, std::string text) {
   if (kind == "plugin_fault") facts_.plugin_faults.push_back(text);
-  if (kind == "step_failed") {
+  if (kind == "step_failed" || kind == "stall") {
     if (facts_.warnings.size() < 20) facts_.warnings.push_back(text);
   }
   // Every shard tells when a budget is used up; once is enough.
@@ -135,7 +135,7 @@ void Controller::stop_all(std::int64_t drain_ns, std::int64_t grace_ns) {
 }
 
 RunResult Controller::result() {
-  SQUALL_ASSERT(is_finished());
+  SQUALL_ASSERT(is_finished() || !facts_.internal_error.empty());
   note("end", "");
   RunResult result;
   result.snapshot = snapshot();

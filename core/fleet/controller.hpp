@@ -70,7 +70,7 @@ class Controller final : public Uplink {
   const std::vector<JournalEntry>& journal() const { return journal_; }
   RunFacts& facts() { return facts_; }
 
-  /// Judged at the end. REQUIRES: is_finished().
+  /// Judged at the end. REQUIRES: is_finished(), or facts().internal_error says why not.
   RunResult result();
 
  private:

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,6 +18,8 @@
 #include "engine/loop.hpp"
 #include "engine/shard.hpp"
 #include "fleet/output_runner.hpp"
+#include "fleet/shard_watch.hpp"
+#include "fleet/thread_stack.hpp"
 #include "net/net_api.hpp"
 #include "net/resolver.hpp"
 
@@ -26,6 +29,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::uint64_t kStartDelayNs = 50'000'000;   // threads are up before run time 0
+constexpr std::uint32_t kStopsThatEndAll = 2;         // signals, after which nobody waits for a shard that hangs
 
 std::int64_t realtime_ns() {
   timespec now{};
@@ -55,7 +59,7 @@ class LocalRun final : public ShardLink {
   LocalRun(const Plan& plan, LocalRunOptions options, OutputRunner* outputs)
       : plan_(plan), options_(std::move(options)), outputs_(outputs), slots_(options_.shards),
         positions_(plan.scenario().datasets.size()), resolver_(control_), signals_(control_, SIGINT, SIGTERM),
-        tick_(control_) {
+        tick_(control_), watch_(plan), next_look_(control_) {
     options_.controller.shards = options_.shards;
     controller_ = std::make_unique<Controller>(plan, *this, options_.controller);
   }
@@ -69,21 +73,25 @@ class LocalRun final : public ShardLink {
     const double cpu_before = process_cpu_s();
     if (outputs_) outputs_->begin(plan_, info, anchor_ns_);
 
+    prepare_stacks();
     set_process_targets(&plan_.targets());
     for (std::uint32_t i = 0; i < options_.shards; ++i) agents_.push_back(std::make_unique<ShardThread>());
     for (std::uint32_t i = 0; i < options_.shards; ++i) start_shard(i);
     wait_for_signals();
     arm_tick();
+    arm_look();
     controller_->note("start", plan_.scenario().name);
     control_.run();
 
     for (auto& agent : agents_) {
-      if (agent->thread.joinable()) agent->thread.join();
+      if (is_abandoned_) agent->thread.detach();
+      else if (agent->thread.joinable()) agent->thread.join();
     }
-    set_process_targets(nullptr);
+    if (!is_abandoned_) set_process_targets(nullptr);
     if (!start_error_.empty()) return Error{start_error_};
     controller_->tick(run_time());
     RunResult result = controller_->result();
+    result.is_abandoned = is_abandoned_;
     for (auto& window : controller_->take_windows()) keep_window(std::move(window));
     if (outputs_) {
       outputs_->finish(result.journal);
@@ -103,6 +111,9 @@ class LocalRun final : public ShardLink {
     return result;
   }
 
+  /// A shard's thread stands still for good: it still uses this run and what the run was given.
+  bool is_abandoned() const { return is_abandoned_; }
+
   // ShardLink: to a shard's loop.
   void grant(std::uint32_t shard, std::uint32_t budget, const BudgetGrant& grant) override {
     agents_[shard]->loop->post([own = agents_[shard].get(), budget, grant] { own->shard->accept(budget, grant); });
@@ -121,6 +132,7 @@ class LocalRun final : public ShardLink {
     std::unique_ptr<Loop> loop;
     std::unique_ptr<Shard> shard;
     std::thread thread;
+    std::atomic<pid_t> thread_id{0};   // 0: it does not run yet
 
     template <typename Message>
     void tell(Message message) {
@@ -168,6 +180,7 @@ class LocalRun final : public ShardLink {
     own.shard = std::make_unique<Shard>(plan_, slots_, *own.loop, own, positions_, options);
     own.thread = std::thread([this, &own, index] {
       name_thread(index);
+      own.thread_id = ::gettid();
       Reactor::prepare_thread();
       const std::string error = own.shard->prepare(zero_ns_);
       if (!error.empty()) {
@@ -179,6 +192,7 @@ class LocalRun final : public ShardLink {
       own.loop->close();
       if (own.shard->is_finished()) own.shard.reset();
     });
+    watch_.add(*own.loop, own.thread.native_handle(), own.thread_id);
   }
 
   void name_thread(std::uint32_t index) {
@@ -209,6 +223,7 @@ class LocalRun final : public ShardLink {
       if (error) return;
       controller_->tick(run_time());
       controller_->stop_by_user(signal == SIGINT ? "SIGINT" : "SIGTERM");
+      ++stops_asked_;
       wait_for_signals();
     });
   }
@@ -222,6 +237,34 @@ class LocalRun final : public ShardLink {
       if (options_.on_tick) options_.on_tick(*controller_, run_time());
       arm_tick();
     });
+  }
+
+  void arm_look() {
+    next_look_.expires_after(std::chrono::nanoseconds(ShardWatch::kLookNs));
+    next_look_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      for (const ShardWatch::Finding& finding : watch_.look(monotonic_ns())) stands_still(finding);
+      using Stage = ShardWatch::Stage;
+      const Stage given_up = stops_asked_ < kStopsThatEndAll ? Stage::hopeless : Stage::fault;
+      if (watch_.is_any_at(given_up)) return abandon();
+      arm_look();
+    });
+  }
+
+  void stands_still(const ShardWatch::Finding& finding) {
+    last_stall_ = fmt::format("shard {} stood still for {:.1f} s or more: {}", finding.shard,
+                              static_cast<double>(finding.lasted_ns) * 1e-9, finding.where);
+    controller_->set_now(run_time());
+    const bool is_fault = finding.is_plugin && finding.stage >= ShardWatch::Stage::fault;
+    controller_->event(finding.shard, is_fault ? "plugin_fault" : "stall", last_stall_);
+  }
+
+  /// The other shards end in their turn; what they had not told yet is lost.
+  void abandon() {
+    is_abandoned_ = has_failed_ = true;
+    controller_->facts().internal_error = last_stall_;
+    for (auto& agent : agents_) agent->loop->post([] {});
+    end();
   }
 
   /// A little after each full second of run time, when the shards' records are in.
@@ -241,6 +284,7 @@ class LocalRun final : public ShardLink {
     boost::system::error_code ignored;
     signals_.cancel(ignored);
     tick_.cancel();
+    next_look_.cancel();
     control_.stop();
   }
 
@@ -257,19 +301,27 @@ class LocalRun final : public ShardLink {
   Resolver resolver_;
   asio::signal_set signals_;
   asio::steady_timer tick_;
+  ShardWatch watch_;
+  asio::steady_timer next_look_;
   std::unique_ptr<Controller> controller_;
   std::vector<std::unique_ptr<ShardThread>> agents_;
   std::vector<std::shared_ptr<const MergedWindow>> timeline_;
   std::uint64_t zero_ns_ = 0;
   std::int64_t anchor_ns_ = 0;
   std::string start_error_;
+  std::string last_stall_;
+  std::uint32_t stops_asked_ = 0;
+  bool is_abandoned_ = false;
   std::atomic<bool> has_failed_{false};
 };
 
 }  // namespace
 
 Result<RunResult> run_locally(const Plan& plan, LocalRunOptions options, OutputRunner* outputs) {
-  return LocalRun(plan, std::move(options), outputs).run();
+  auto run = std::make_unique<LocalRun>(plan, std::move(options), outputs);
+  auto result = run->run();
+  if (run->is_abandoned()) static_cast<void>(run.release());
+  return result;
 }
 
 }  // namespace squall

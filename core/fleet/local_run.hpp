@@ -30,6 +30,7 @@ struct LocalRunOptions {
 class OutputRunner;
 
 /// Runs to the end and returns the result. SIGINT and SIGTERM stop it: once politely, twice at once.
+/// A shard that stands still for half a minute is given up: `is_abandoned`, and the thread lives on with the plan.
 /// `outputs` may be nullptr. Errors: one line when the run could not begin (exit code in facts: 109).
 /// Thread: main; blocks.
 Result<RunResult> run_locally(const Plan& plan, LocalRunOptions options, OutputRunner* outputs);

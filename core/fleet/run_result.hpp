@@ -45,6 +45,7 @@ struct RunResult {
   std::vector<OutputAccount> outputs;
   std::vector<JournalEntry> journal;
   std::vector<std::shared_ptr<const MergedWindow>> timeline;   // every second of the run, oldest first
+  bool is_abandoned = false;   // a shard's thread hangs in a plugin: write this, then end the process without returning
 };
 
 }  // namespace squall

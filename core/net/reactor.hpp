@@ -71,6 +71,8 @@ class Reactor {
   /// Ends the current sleep, or the next one if there is none. One write per sleep however many
   /// call it; none while the loop is awake. [any]
   void wake() noexcept;
+  /// [any]
+  bool is_asleep() const { return state_.load(std::memory_order_relaxed) == kAsleep; }
 
   /// `events` may be 0 (nothing is reported, not even errors, until modify).  Null with errno set
   /// when the kernel refuses the descriptor (EBADF; EPERM for a plain file).

@@ -1,0 +1,57 @@
+"""A plugin that holds its shard's thread up is named: in a warning, in the verdict, and when it never comes back."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+
+from program import SQUALL, check, conclude, squall
+
+PLUGINS = os.environ["TEST_PLUGINS"]
+SCENARIO = """
+tasks: {{ hold: [ blocker.{0}: {{ for: {1}, name: hold }} ] }}
+populations: {{ one: {{ tasks: hold, load: {{ users: 1 }}, stop_after: {{ iterations: 1 }} }} }}
+"""
+PLACE = "plugin 'blocker' (libblocker.so+0x"
+
+
+def words(folder, op, how_long):
+    scenario, result = folder / "s.yaml", folder / "result.json"
+    scenario.write_text(SCENARIO.format(op, how_long))
+    return ["run", str(scenario), "--shards", "1", "--json", str(result), "--plugin-path", PLUGINS], result
+
+
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+
+    # A short one is a warning with its place; one of a second makes the run invalid, asleep or computing.
+    for op in ("sleep", "spin"):
+        for how_long, event, code in (("500ms", "stall", None), ("1500ms", "plugin_fault", 112)):
+            call, path = words(folder, op, how_long)
+            done = squall(*call)
+            result = json.loads(path.read_text())
+            told = [e["text"] for e in result["journal"] if e["event"] == event]
+            check(told and PLACE in told[-1], f"{op} {how_long}: {event} is {told} of {result['journal']}")
+            check(code in (None, done.returncode), f"{op} {how_long}: ends {done.returncode}: {done.stderr}")
+            check(event == "stall" or PLACE in done.stderr, f"{op} {how_long}: the last line: {done.stderr}")
+            check(event == "plugin_fault" or any(PLACE in w for w in result["generator"]["warnings"]),
+                  f"{op} {how_long}: warnings: {result['generator']}")
+
+    # One that never comes back does not keep the results: whoever asks twice has them.
+    call, path = words(folder, "sleep", "1h")
+    process = subprocess.Popen([SQUALL, *call], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = process.stdout.readline()   # of the first second: signals are heard by now
+    deadline = time.monotonic() + 50
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    check(process.poll() == 109, f"a thread that hangs: ends {process.poll()}")
+    process.kill()
+    said += process.communicate()[0]
+    check(PLACE in said, f"a thread that hangs: {said}")
+    result = json.loads(path.read_text())
+    check(result["exit_code"] == 109 and PLACE in result["reasons"][0], f"a thread that hangs: {result['reasons']}")
+
+conclude()
