@@ -4,26 +4,14 @@
 
 #include <algorithm>
 
+#include "report/chart.hpp"
 #include "report/series_view.hpp"
 
 namespace squall {
 namespace {
 
 /// Names and errors come from files and servers: nothing of them may become markup.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return out;
-}
+std::string escaped(std::string_view text) { return html_escaped(text); }
 
 constexpr std::string_view kStyle = R"(
 :root{color-scheme:light dark;--line:#8884;--good:#1a7f37;--bad:#c62828;--ink:#2563a8}
@@ -32,58 +20,34 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:75rem;paddin
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%}th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left;white-space:normal;overflow-wrap:anywhere}
-.good{color:var(--good)}.bad{color:var(--bad)}svg{width:100%;height:auto}figure{margin:0}figcaption{font-size:.9rem}
+.good{color:var(--good)}.bad{color:var(--bad)}svg{width:100%;height:auto}figure{margin:0 0 1rem}figcaption{font-size:.9rem}
+svg text{font-size:12px;fill:currentColor}
 .scroll{overflow-x:auto}footer{margin-top:2rem;font-size:.85rem}
 )";
 
-struct Point {
-  double x, y;
-};
-
-/// A line chart as SVG, with its numbers' range in the caption: readable without colour and script.
-std::string chart(const std::string& title, const std::vector<Point>& points, const std::string& most) {
-  if (points.size() < 2) return "";
-  constexpr double kWidth = 900, kHeight = 160;
-  double top = 0;
-  for (const Point& point : points) top = std::max(top, point.y);
-  if (top <= 0) top = 1;
-  const double first = points.front().x, span = std::max(points.back().x - first, 1.0);
-  // At most a point a pixel: the page's size does not grow with the run.
-  const std::size_t step = std::max<std::size_t>(1, points.size() / static_cast<std::size_t>(kWidth));
-  std::string path;
-  for (std::size_t i = 0; i < points.size(); i += step) {
-    double y = 0;
-    for (std::size_t k = i; k < std::min(i + step, points.size()); ++k) y = std::max(y, points[k].y);
-    path += fmt::format("{:.1f},{:.1f} ", (points[i].x - first) / span * kWidth, kHeight - y / top * (kHeight - 10));
-  }
-  return fmt::format(
-      "<figure><svg viewBox=\"0 0 900 160\" role=\"img\" aria-label=\"{0}, highest {1}\">"
-      "<polyline fill=\"none\" stroke=\"var(--ink)\" stroke-width=\"1.5\" points=\"{2}\"/></svg>"
-      "<figcaption>{0}; highest {1}; {3:.0f} s</figcaption></figure>\n",
-      escaped(title), escaped(most), path, span);
-}
-
 std::string charts(const RunResult& result) {
-  std::vector<Point> rate, users, p99;
-  double most_rate = 0, most_users = 0, most_p99 = 0;
+  ChartLine rate{"finished", "var(--ink)", {}}, failed{"failed", "var(--bad)", {}}, users{"present", "var(--ink)", {}};
+  ChartLine p50{"p50", "var(--good)", {}}, p99{"p99", "var(--ink)", {}};
   for (const auto& window : result.timeline) {
     const auto second = static_cast<double>(window->window);
-    double count = 0, present = 0, worst = 0;
+    double count = 0, bad = 0, present = 0, middle = 0, worst = 0;
     for (const SeriesWindow& series : window->series) {
       count += static_cast<double>(series.counts.count());
+      bad += static_cast<double>(series.counts.failed);
+      middle = std::max(middle, static_cast<double>(series.response.quantile_ns(0.5)));
       worst = std::max(worst, static_cast<double>(series.response.quantile_ns(0.99)));
     }
     for (const PopulationWindow& population : window->populations) present += static_cast<double>(population.users_present);
-    rate.push_back({second, count});
-    users.push_back({second, present});
-    p99.push_back({second, worst});
-    most_rate = std::max(most_rate, count);
-    most_users = std::max(most_users, present);
-    most_p99 = std::max(most_p99, worst);
+    rate.points.push_back({second, count});
+    failed.points.push_back({second, bad});
+    p50.points.push_back({second, middle});
+    p99.points.push_back({second, worst});
+    users.points.push_back({second, present});
   }
-  return chart("Requests finished each second", rate, fmt::format("{:.0f}/s", most_rate)) +
-         chart("Slowest series' p99 response time each second", p99, time_text(most_p99)) +
-         chart("Users", users, fmt::format("{:.0f}", most_users));
+  const auto number = [](double value) { return fmt::format("{:.6g}", value); };
+  return line_chart("Requests each second", {rate, failed}, number) +
+         line_chart("Response time each second, of the series that is slowest then", {p99, p50}, time_text) +
+         line_chart("Users", {users}, number);
 }
 
 std::string series_table(const RunResult& result) {
@@ -129,6 +93,7 @@ std::string html_page(const RunResult& result) {
       "<title>{0}: {1}</title><style>{2}</style></head><body>\n<h1>{0}: <span class={3}>{1}</span></h1>\n",
       escaped(result.info.scenario), verdict_word(result.verdict.word), kStyle, is_good ? "good" : "bad");
   for (const std::string& reason : result.verdict.reasons) out += fmt::format("<p class=bad>{}</p>\n", escaped(reason));
+  for (const std::string& warning : result.verdict.warnings) out += fmt::format("<p>Warning: {}</p>\n", escaped(warning));
   const SampleCounts totals = result.snapshot.totals();
   out += fmt::format("<p>{} requests in {:.1f} s, {} failed; {} sent, {} received. Run {}, seed {}, {} shard{}.</p>\n",
                      count_text(totals.count()), static_cast<double>(result.info.duration_ns) / 1e9,
@@ -153,7 +118,6 @@ std::string html_page(const RunResult& result) {
   }
   out += fmt::format("<tr><td>CPU<td>{:.1f} s<td><td>\n<tr><td>peak memory<td>{}<td><td>\n</tbody></table>\n",
                      result.info.cpu_s, bytes_text(static_cast<double>(result.info.peak_rss_bytes)));
-  for (const std::string& warning : result.verdict.warnings) out += fmt::format("<p>Warning: {}</p>\n", escaped(warning));
   const IterationLedger& i = result.snapshot.ledger.iterations;
   out += fmt::format("<h2>Ledger</h2><p>Iterations: planned {} = started {} + dropped {} + waiting {} + not due {}; "
                      "started = completed {} + interrupted {} + cut {}.</p>\n",
