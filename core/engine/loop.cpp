@@ -155,10 +155,16 @@ void Loop::turn() {
   turn_ns_ = read_ns();
   drain_posts();
   drain_ready();
-  wheel_.advance(turn_ns_);
+  if (!waits_for_more(wheel_.next_ns())) wheel_.advance(turn_ns_);
   drain_ready();
   if (stopping_.load(std::memory_order_relaxed)) return;
   sleep_until(wheel_.next_ns());
+}
+
+// With slack, what is due is held until the first of it is as late as may be. An answer that wakes the loop meanwhile
+// would else begin the one or two that are due by then, their answers the next ones, and no wake were ever shared.
+bool Loop::waits_for_more(std::uint64_t first_ns) const {
+  return slack_ns_ > 0 && first_ns <= turn_ns_ && turn_ns_ - first_ns < slack_ns_;
 }
 
 // The kernel wakes a sleeper some 20 µs late, so the loop sleeps that much less and looks for the rest of
@@ -171,7 +177,8 @@ void Loop::sleep_until(std::uint64_t at_ns) {
   const std::uint64_t now = read_ns();
   const std::uint64_t left = at_ns > now ? at_ns - now : 0;
   if (slack_ns_ > 0) {
-    reactor_->wait(left > 0 ? left + slack_ns_ : 0, now);
+    const std::uint64_t end = at_ns + slack_ns_;
+    reactor_->wait(end > now ? end - now : 0, now);
     return;
   }
   const std::uint64_t early = std::min(oversleep_ns_, kEarlyMaxNs);

@@ -83,6 +83,7 @@ class Loop final : public Environment {
   void between(const Turn& turn);
   void drain_posts();
   void drain_ready();
+  bool waits_for_more(std::uint64_t first_ns) const;
   void sleep_until(std::uint64_t at_ns);
 
   TimerWheel wheel_;

@@ -13,7 +13,6 @@ from .process import RunFailed, run
 CONNECTIONS = (64, 1000)
 RATES = (5_000, 20_000)
 H2LOAD_CLIENTS = 50
-SLACK = "2ms"
 
 _LOCUST = """from locust import FastHttpUser, task
 class Reader(FastHttpUser):
@@ -109,11 +108,11 @@ def _locust(bench, url):
 
 
 def open_loop(bench):
-    """Punctual beside a bare loop as punctual; with a slack that allows it h2load's batches beside h2load. Only the
-    second has a goal: who begins each request when it is due wakes for each (docs/decisions.md)."""
+    """Punctual beside a bare loop as punctual; with a slack that allows it h2load's batches beside h2load, whose clients
+    all ask at once. Only the second has a goal: who begins each request when it is due wakes for each
+    (docs/decisions.md)."""
     metrics = [Metric("rate", "requests/s", "{:,.0f}"), Metric("user_us", "user µs/request"),
                Metric("cpu_us", "CPU µs/request", goals={"h2load": "≤ 1.1"}), Metric("sleeps", "sleeps/request")]
-    thrifty = f"{OURS} --slack {SLACK}"
     if not servers.find("h2load"):
         bench.note("h2load is not installed: the bare loop alone")
 
@@ -126,7 +125,9 @@ def open_loop(bench):
             return _at_rate(OURS, done.used, done.count, rate, bench.seconds)
 
         for rate in RATES:
-            tools = {OURS: lambda: ours(rate), thrifty: lambda: ours(rate, "--slack", SLACK),
+            slack = f"{H2LOAD_CLIENTS / rate * 1e3:g}ms"  # between two of its batches
+            thrifty = f"{OURS} --slack {slack}"
+            tools = {OURS: lambda: ours(rate), thrifty: lambda: ours(rate, "--slack", slack),
                      "bare loop": lambda: _bare(bench, port, rate)}
             if servers.find("h2load"):
                 tools["h2load"] = lambda: _h2load(bench, url, rate)

@@ -13,6 +13,7 @@ from .paired import OURS, Metric, compare
 from .process import RunFailed, cpu_so_far, run
 
 CLIENTS = 5_000
+SLACK = "1ms"  # the bare loop waits in whole milliseconds
 _SETTLE_S = 1
 
 _SCENARIO = """targets: {{ broker: "mqtt://127.0.0.1:{port}" }}
@@ -23,7 +24,7 @@ populations:
     tasks: report
     load: {{ users: {clients}, every: 1s, phase: staggered, connect_over: 2s }}
     on_start: [ mqtt.connect: {{ client_id: "bench-${{user.index}}", keep_alive: 600s }} ]
-run: {{ for: {seconds}s }}
+run: {{ for: {seconds}s, slack: {slack} }}
 """
 
 
@@ -54,9 +55,9 @@ def _runs(pid):
         return stat.read().rpartition(")")[2].split()[0] != "Z"
 
 
-def _ours(bench, port):
+def _ours(bench, port, slack):
     window, seconds = _Window(bench, port), bench.seconds + 2 * _SETTLE_S
-    text = _SCENARIO.format(port=port, clients=CLIENTS, seconds=seconds)
+    text = _SCENARIO.format(port=port, clients=CLIENTS, seconds=seconds, slack=slack)
     done = squall(bench, ["run", "@", "--shards", 1], text, meanwhile=window)
     iterations, lag_ms = done.result["ledger"]["iterations"], done.result["generator"]["lag_ms"]["p99"]
     if iterations["started"] < CLIENTS * seconds or lag_ms > 100:
@@ -75,11 +76,14 @@ def _loop(bench, port):
 
 
 def table(bench):
+    """Punctual, and with the slack that the bare loop takes itself; only the second has a goal (docs/decisions.md)."""
     if not servers.find("mosquitto"):
         return bench.note("mosquitto is not installed: skipped")
     metrics = [Metric("user_us", "user µs/message"),
                Metric("cpu_us", "CPU µs/message", goals={"libmosquitto": "≤ 1.4"}),
                Metric("connect_us", "CPU µs/client, connect + 1 s", "{:,.0f}")]
     with servers.broker(bench) as port:
-        tools = {OURS: lambda: _ours(bench, port), "libmosquitto": lambda: _loop(bench, port)}
-        compare(bench, f"{CLIENTS:,} clients at 1/s, QoS 1, 64 B", tools, metrics)
+        thrifty = f"{OURS} --slack {SLACK}"
+        tools = {OURS: lambda: _ours(bench, port, "0s"), thrifty: lambda: _ours(bench, port, SLACK),
+                 "libmosquitto": lambda: _loop(bench, port)}
+        compare(bench, f"{CLIENTS:,} clients at 1/s, QoS 1, 64 B", tools, metrics, judged=thrifty)
