@@ -27,8 +27,10 @@ std::uint64_t monotonic_ns() noexcept {
 Loop::Loop(Time time, std::uint64_t start_ns) : wheel_(start_ns), turn_ns_(start_ns), recent_ns_(start_ns) {
   if (time == Time::virtual_time) return;
   reactor_ = std::make_unique<Reactor>();
-  reactor_->set_between_hook(
-      [](void* context, const Turn& turn) noexcept { static_cast<Loop*>(context)->between(turn); }, this);
+  reactor_->set_hooks({this, [](void* self) noexcept { static_cast<Loop*>(self)->drain_ready(); },
+                       [](void* self, const Turn& turn, unsigned events) noexcept {
+                         static_cast<Loop*>(self)->taken(turn, events);
+                       }});
 }
 
 Loop::~Loop() = default;
@@ -84,14 +86,13 @@ void Loop::plugin_fault(std::string_view what) noexcept {
   if (faults_.size() < kKeptFaults) faults_.emplace_back(what);
 }
 
-void Loop::between(const Turn& turn) {
-  drain_ready();
+void Loop::taken(const Turn& turn, unsigned events) {
   const std::uint64_t now = read_ns();
   if (!wait_observer_) return;
   // Ready while the loop was busy: somewhere between its last look and this one; half of it is fair.
   const std::uint64_t ready = turn.slept ? turn.return_ns
                                          : turn.previous_return_ns + (turn.enter_ns - turn.previous_return_ns) / 2;
-  wait_observer_(wait_context_, now - std::min(now, ready));
+  wait_observer_(wait_context_, now - std::min(now, ready), events);
 }
 
 void Loop::drain_posts() {

@@ -2,8 +2,8 @@
 // that sleeps on its sockets. In virtual time it has no reactor: the clock jumps to the next timer, so
 // that the whole engine runs in tests without a socket, a sleep, or a tolerance.
 //
-// One turn: posts, timers that are due, ready calls until there are none; then sleep. What an event
-// made ready runs before the next event is handled.
+// One turn: posts, timers that are due, ready calls until there are none; then sleep. What a group
+// of events made ready runs before the next group is taken up.
 #pragma once
 
 #include <squall/abi.h>
@@ -71,8 +71,8 @@ class Loop final : public Environment {
   /// Timers may fire this late, so that several share one wake; 0: as exactly as the kernel allows.
   void set_slack(std::uint64_t slack_ns) { slack_ns_ = slack_ns; }
 
-  /// Each event's time between being ready and being taken up, by the turn's own figures.
-  using WaitObserver = void (*)(void* context, std::uint64_t waited_ns) noexcept;
+  /// The time of each of `events` between being ready and being taken up, by the turn's own figures.
+  using WaitObserver = void (*)(void* context, std::uint64_t waited_ns, unsigned events) noexcept;
   void observe_waits(WaitObserver observer, void* context) { wait_observer_ = observer; wait_context_ = context; }
 
   Reactor* reactor() { return reactor_.get(); }  // nullptr in virtual time
@@ -80,7 +80,7 @@ class Loop final : public Environment {
   std::uint64_t fault_count() const { return fault_count_; }
 
  private:
-  void between(const Turn& turn);
+  void taken(const Turn& turn, unsigned events);
   void drain_posts();
   void drain_ready();
   bool waits_for_more(std::uint64_t first_ns) const;

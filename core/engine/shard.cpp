@@ -58,8 +58,8 @@ Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplin
     handle_.net = net_.get();
     if (options_.traffic) net_->observe(*options_.traffic);
     loop.observe_waits(
-        [](void* context, std::uint64_t waited_ns) noexcept {
-          static_cast<Shard*>(context)->recorder_.turn(static_cast<std::int64_t>(waited_ns));
+        [](void* context, std::uint64_t waited_ns, unsigned events) noexcept {
+          static_cast<Shard*>(context)->recorder_.turn(static_cast<std::int64_t>(waited_ns), events);
         },
         this);
   }

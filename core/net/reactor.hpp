@@ -27,12 +27,16 @@ inline constexpr std::uint64_t kForever = UINT64_MAX;
 class Watch {
  public:
   using Handler = void (*)(void* context, int fd, std::uint32_t events) noexcept;
+  /// Takes from the kernel now what the handler, which runs soon after, will want. False: nothing was taken.
+  using Ahead = bool (*)(void* context) noexcept;
+  void set_ahead(Ahead ahead) { ahead_ = ahead; }
   int fd() const { return fd_; }
   std::uint32_t events() const { return events_; }
 
  private:
   friend class Reactor;
   Handler handler_ = nullptr;
+  Ahead ahead_ = nullptr;
   void* context_ = nullptr;
   Watch* next_ = nullptr;          // in the list of its fd, or in the free list
   Watch* next_retired_ = nullptr;
@@ -84,10 +88,16 @@ class Reactor {
 
   const Turn& turn() const { return turn_; }
 
-  /// Called before each handler, outside of any: what the last one deferred may run here, while all
-  /// that it touched is in the cache, and the clock be read.
-  using BetweenHook = void (*)(void* context, const Turn&) noexcept;
-  void set_between_hook(BetweenHook hook, void* context) { between_ = hook; between_context_ = context; }
+  /// Called outside of any handler. Events are handled in groups: those that follow each other and take ahead
+  /// are one of a few, any other is one by itself.
+  struct Hooks {
+    void* context = nullptr;
+    /// Before a group is taken: what the last one deferred may run here, while all that it touched is in the cache.
+    void (*between)(void* context) noexcept = nullptr;
+    /// A group of `count` is there, its handlers come next: the clock may be read for all of them.
+    void (*taken)(void* context, const Turn&, unsigned count) noexcept = nullptr;
+  };
+  void set_hooks(const Hooks& hooks) { hooks_ = hooks; }
 
   std::size_t watches() const { return live_watches_; }
 
@@ -102,7 +112,9 @@ class Reactor {
   int sleep(std::uint64_t timeout_ns);
   int poll(std::uint64_t timeout_ns);
   void look(std::uint64_t timeout_ns, std::uint64_t now_ns);
-  void fetch_ahead() const;
+  Watch* sole_reader(const epoll_event& event) const;
+  void fetch(int event) const;
+  int take_ahead(int end);
   unsigned dispatch(int fd, std::uint32_t registration, std::uint32_t kernel_events);
   bool register_anew(int fd, std::uint32_t mask);
   bool apply(int fd);
@@ -118,8 +130,7 @@ class Reactor {
   bool rebuild_wanted_ = false;
   std::atomic<std::uint32_t> state_{kAwake};
   Turn turn_;
-  BetweenHook between_ = nullptr;
-  void* between_context_ = nullptr;
+  Hooks hooks_;
   std::vector<Slot> slots_;         // by fd
   std::vector<std::unique_ptr<Watch[]>> blocks_;
   Watch* free_ = nullptr;

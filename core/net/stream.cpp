@@ -19,11 +19,10 @@ Stream::Stream(ShardNet::Parts& parts) : parts_(parts) {
 
 Stream::~Stream() = default;
 
-TargetCounters& Stream::counters() { return parts_.counters[target_->index()]; }
-
 void Stream::on_ready(void* context, int fd, std::uint32_t events) noexcept {
   static_cast<Stream*>(context)->ready(fd, events);
 }
+bool Stream::on_ahead(void* context) noexcept { return static_cast<Stream*>(context)->receive_ahead(); }
 void Stream::on_timer(TimerNode& node) noexcept { static_cast<Timer&>(node).stream->timer_fired(); }
 void Stream::on_deferred(Deferred& node) noexcept { static_cast<Later&>(node).stream->run_deferred(); }
 void Stream::on_addresses(AddressWaiter& waiter, const Failure& failure) noexcept {
@@ -37,8 +36,12 @@ void Stream::ready(int fd, std::uint32_t events) {
   if (events & SQ_FD_READ) {
     // Interest outlives read_enable(0) by one event: a plugin that pauses after every delivery
     // would otherwise pay two system calls for each.
-    if (is_reading_ && !has_peer_finished_) receive();
-    else set_interest(watch_->events() & ~std::uint32_t{SQ_FD_READ});
+    if (is_reading_ && !has_peer_finished_) {
+      receive();
+    } else {
+      keep_ahead();
+      set_interest(watch_->events() & ~std::uint32_t{SQ_FD_READ});
+    }
   }
   if (state_ == kOpen && (events & SQ_FD_WRITE)) {
     if (std::exchange(read_wants_write_, false) && is_reading_) receive();

@@ -9,7 +9,8 @@
 //   kEnded       on_closed delivered from the loop      back into the pool
 //
 // Reading is level-triggered with one recv per readiness into a buffer that the shard's streams
-// share; what the plugin leaves is kept in a borrowed one.  Writing tries at once and continues
+// share; what the plugin leaves is kept in a borrowed one. Small answers that are ready together are received
+// together, each into a borrowed one, before the first is shown (Reactor, take_ahead).  Writing tries at once and continues
 // when the kernel says so, at most kTurnBytes per loop turn, so that one bulk stream cannot make the
 // shard late.  The member functions stand in stream.cpp and stream_{connect,receive,send}.cpp.
 #pragma once
@@ -88,7 +89,10 @@ class Stream : public ::sq_stream {
   void opened();
 
   // stream_receive.cpp
+  bool receive_ahead();
+  void keep_ahead();
   void receive();
+  void count_received(std::span<const std::uint8_t> data);
   bool deliver(std::size_t fresh, bool is_in_rest);
   Transfer receive_some(void* data, std::size_t size);
   std::span<std::uint8_t> rest_space();
@@ -120,8 +124,9 @@ class Stream : public ::sq_stream {
   void run_deferred();
   void report_closed();
   bool is_over() const { return state_ == kEnded; }
-  TargetCounters& counters();
+  TargetCounters& counters() { return *counters_; }
 
+  static bool on_ahead(void* context) noexcept;
   static void on_ready(void* context, int fd, std::uint32_t events) noexcept;
   static void on_timer(TimerNode& node) noexcept;
   static void on_deferred(Deferred& node) noexcept;
@@ -140,6 +145,7 @@ class Stream : public ::sq_stream {
   const sq_stream_events* events_ = nullptr;
   void* context_ = nullptr;
   const Target* target_ = nullptr;
+  TargetCounters* counters_ = nullptr;   // the target's
   std::unique_ptr<TlsSession> tls_;
   int fd_ = -1;
   State state_ = kEnded;
@@ -152,6 +158,8 @@ class Stream : public ::sq_stream {
   bool is_closed_by_plugin_ = false;
   WriteList queue_;                  // not yet in the kernel
   std::size_t rest_begin_ = 0, rest_end_ = 0;   // of rest_: not consumed
+  std::uint16_t ahead_bytes_ = 0;    // at the begin of rest_: received, and to be shown by this group
+  std::uint8_t small_reads_ = 0;     // in a row
   std::uint64_t budget_turn_ = 0, budget_used_ = 0;
   std::uint64_t wire_sent_ = 0;      // plain connections
   std::uint64_t pace_ns_ = 0;        // when the bucket allows the next slice; 0: not waiting

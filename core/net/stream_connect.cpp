@@ -30,6 +30,7 @@ bool is_connected_to_itself(int fd, const Address& address) {
 void Stream::connect(const Target& target, const ConnectOptions& options, const sq_stream_events* events,
                      void* context) noexcept {
   target_ = &target;
+  counters_ = &parts_.counters[target.index()];
   events_ = events;
   context_ = context;
   session_ = options.session;
@@ -237,6 +238,8 @@ void Stream::opened() {
   parts_.environment.disarm(timer_);
   set_interest(SQ_FD_READ);
   if (is_over()) return;
+  small_reads_ = 0;
+  watch_->set_ahead(on_ahead);
   const auto peer = Address::peer_of(fd_);
   const std::string peer_text = peer ? peer->text() : std::string{};
   const std::string_view alpn = tls_ ? tls_->alpn() : std::string_view{};

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kRestRoom = 4096;        // at least so much is offered to recv
 constexpr std::size_t kFullRecord = 16384;     // of TLS: more are likely to follow
+constexpr std::size_t kAheadBytes = 8192;
+constexpr std::uint8_t kSmallReadsWanted = 4;  // a large answer may end in some
 
 }  // namespace
 
@@ -32,8 +34,38 @@ Transfer Stream::receive_some(void* data, std::size_t size) {
   }
 }
 
+void Stream::count_received(std::span<const std::uint8_t> data) {
+  counters().received_bytes += data.size();
+  if (parts_.observer) [[unlikely]] parts_.observer->received(*target_, data.data(), data.size());
+}
+
+bool Stream::receive_ahead() {
+  const bool is_usual = state_ == kOpen && is_reading_ && !tls_ && !rest_.data && !has_peer_finished_ && !is_send_broken_;
+  if (!is_usual || small_reads_ < kSmallReadsWanted) return false;
+  __builtin_prefetch(context_);
+  Buffer ahead = parts_.buffers.take(kAheadBytes);
+  const Transfer got = receive_some(ahead.data.get(), kAheadBytes);
+  if (got.outcome != Transfer::kMoved) {
+    parts_.buffers.put(std::move(ahead));
+    if (got.outcome == Transfer::kFailed) end(got.failure);   // the kernel tells it once
+    return false;                                             // an end is found again
+  }
+  rest_ = std::move(ahead);
+  ahead_bytes_ = static_cast<std::uint16_t>(got.bytes);
+  count_received({rest_.data.get(), got.bytes});
+  return true;
+}
+
+/// Reading was paused by another stream's callback: what was taken is shown when it goes on.
+void Stream::keep_ahead() { rest_end_ += std::exchange(ahead_bytes_, std::uint16_t{0}); }
+
 void Stream::receive() {
   __builtin_prefetch(context_);   // the plugin's state, while the kernel copies
+  if (ahead_bytes_ > 0) {
+    const std::size_t bytes = std::exchange(ahead_bytes_, std::uint16_t{0});
+    if (!deliver(bytes, true) || bytes < kAheadBytes) return;
+    small_reads_ = 0;
+  }
   std::uint64_t received = 0;
   while (state_ == kOpen && is_reading_) {
     const bool has_rest = rest_end_ > rest_begin_;
@@ -53,9 +85,10 @@ void Stream::receive() {
       case Transfer::kEnd: return is_send_broken_ ? end(failure_) : peer_finished();
       case Transfer::kMoved: break;
     }
-    counters().received_bytes += got.bytes;
-    if (parts_.observer) [[unlikely]] parts_.observer->received(*target_, space.data(), got.bytes);
+    count_received(space.first(got.bytes));
     received += got.bytes;
+    if (got.bytes >= kAheadBytes) small_reads_ = 0;
+    else if (small_reads_ < kSmallReadsWanted) ++small_reads_;
     if (!deliver(got.bytes, has_rest)) return;
     const bool is_more_likely = is_send_broken_ || (tls_ ? tls_->has_pending() || got.bytes >= kFullRecord
                                                          : got.bytes == space.size());
@@ -127,6 +160,7 @@ void Stream::keep_rest(const std::uint8_t* data, std::size_t size) {
 void Stream::release_rest() {
   if (rest_.data) parts_.buffers.put(std::exchange(rest_, {}));
   rest_begin_ = rest_end_ = 0;
+  ahead_bytes_ = 0;
 }
 
 void Stream::peer_finished() {

@@ -45,7 +45,9 @@ class Recorder {
   /// Generator lag of one start: the part of started - due that was ours.
   void lag(std::int64_t due_ns, std::int64_t lag_ns);
   /// Time from readiness to handling of one turn of the event loop.
-  void turn(std::int64_t turn_ns) { turn_.record(clamp(turn_ns)); }
+  void turn(std::int64_t turn_ns, unsigned events) {
+    for (; events > 0; --events) turn_.record(clamp(turn_ns));
+  }
   /// Time that a due iteration or step waited for the target: no free user, connection or record.
   void blocked(std::uint32_t population, std::int64_t blocked_ns);
 

@@ -29,6 +29,10 @@ struct Pair {
     if (b >= 0) ::close(b);
   }
   void feed() const { EXPECT_EQ(::write(b, "x", 1), 1); }
+  void drain() const {
+    char byte;
+    EXPECT_EQ(::read(a, &byte, 1), 1);
+  }
 };
 
 struct Seen {
@@ -235,14 +239,13 @@ TEST(Reactor, CallsTheHookBeforeEachHandler) {
     Seen& seen;
     std::vector<int>& handled_before;
   } context{seen, handled_before};
-  reactor.set_between_hook(
-      [](void* self, const Turn& turn) noexcept {
-        EXPECT_GE(turn.return_ns, turn.enter_ns);
-        EXPECT_GE(turn.enter_ns, turn.previous_return_ns);
-        auto& own = *static_cast<Context*>(self);
-        own.handled_before.push_back(own.seen.count);
-      },
-      &context);
+  reactor.set_hooks({&context, nullptr, [](void* self, const Turn& turn, unsigned count) noexcept {
+                       EXPECT_EQ(count, 1u);
+                       EXPECT_GE(turn.return_ns, turn.enter_ns);
+                       EXPECT_GE(turn.enter_ns, turn.previous_return_ns);
+                       auto& own = *static_cast<Context*>(self);
+                       own.handled_before.push_back(own.seen.count);
+                     }});
   reactor.watch(a.a, SQ_FD_READ, Seen::handle, &seen);
   reactor.watch(b.a, SQ_FD_READ, Seen::handle, &seen);
   a.feed();
@@ -250,6 +253,69 @@ TEST(Reactor, CallsTheHookBeforeEachHandler) {
   reactor.wait(0);
   EXPECT_EQ(handled_before, (std::vector<int>{0, 1}));
   EXPECT_FALSE(reactor.turn().slept);
+}
+
+TEST(Reactor, TakesAGroupAheadOfItsHandlers) {
+  struct Reader {
+    std::string& story;
+    std::string name;
+    bool has_something = true;
+    static bool take(void* context) noexcept {
+      auto& self = *static_cast<Reader*>(context);
+      self.story += "take " + self.name + ", ";
+      return self.has_something;
+    }
+    static void handle(void* context, int, std::uint32_t) noexcept {
+      auto& self = *static_cast<Reader*>(context);
+      self.story += "handle " + self.name + ", ";
+    }
+  };
+  std::string story;
+  Reactor reactor;
+  reactor.set_hooks({&story, [](void* self) noexcept { *static_cast<std::string*>(self) += "between, "; },
+                     [](void* self, const Turn&, unsigned count) noexcept {
+                       *static_cast<std::string*>(self) += std::to_string(count) + " taken, ";
+                     }});
+  Pair pairs[4];
+  Reader readers[4]{{story, "a"}, {story, "b"}, {story, "c"}, {story, "d"}};
+  for (int i = 0; i < 4; ++i) {
+    Watch* const watch = reactor.watch(pairs[i].a, SQ_FD_READ, Reader::handle, &readers[i]);
+    if (i < 3) watch->set_ahead(Reader::take);
+  }
+  const auto wait_for = [&](std::vector<int> ready) {
+    story.clear();
+    for (const int i : ready) pairs[i].feed();
+    reactor.wait(0);
+    for (const int i : ready) pairs[i].drain();
+    return story;
+  };
+  EXPECT_EQ(wait_for({0}), "between, 1 taken, handle a, ");   // alone: nothing is gained
+  EXPECT_EQ(wait_for({0, 1, 3, 2}),
+            "between, take a, take b, 2 taken, handle a, handle b, between, 1 taken, handle d, "
+            "between, 1 taken, handle c, ");
+  readers[1].has_something = false;                            // it has a group of its own
+  EXPECT_EQ(wait_for({0, 1, 2}),
+            "between, take a, take b, 1 taken, handle a, between, take b, 1 taken, handle b, "
+            "between, 1 taken, handle c, ");
+}
+
+TEST(Reactor, AGroupsHandlerMayDropTheOthers) {
+  Reactor reactor;
+  Pair pairs[3];
+  Seen seen;
+  std::vector<Watch*> watches;
+  for (const Pair& pair : pairs) {
+    watches.push_back(reactor.watch(pair.a, SQ_FD_READ, Seen::handle, &seen));
+    watches.back()->set_ahead([](void*) noexcept { return true; });
+    pair.feed();
+  }
+  seen.then = [&](int fd, std::uint32_t) {
+    for (Watch*& watch : watches)
+      if (watch && watch->fd() != fd) reactor.unwatch(*std::exchange(watch, nullptr));
+  };
+  EXPECT_EQ(reactor.wait(0), 1u);
+  EXPECT_EQ(seen.count, 1);
+  EXPECT_EQ(reactor.watches(), 1u);
 }
 
 TEST(Reactor, HandlesSomeHundredATurnAndLooksAgainWhenAllAreDone) {
