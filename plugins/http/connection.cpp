@@ -85,7 +85,8 @@ bool Connection::send(Exchange& exchange, uint64_t now_ns) {
     lane_->ended(&exchange);
     return true;
   }
-  parser_.emplace(exchange, lane_->session->jar(), now_ns, shard_.instance.header_limit);
+  parser_.reset();
+  began_ns_ = now_ns;
   Exchange::Write& write = exchange.writes[0];
   if (!write_piece(write)) {
     if (exchange_ == nullptr || exchange.has_verdict) return true;  // its source failed
@@ -243,6 +244,26 @@ void Connection::on_written(Exchange::Write& write) {
 // ---- receiving
 // -----------------------------------------------------------------------------------
 
+ResponseParser& Connection::parser() {
+  if (!parser_) parser_.emplace(*exchange_, lane_->session->jar(), began_ns_, shard_.instance.header_limit);
+  return *parser_;
+}
+
+/// A whole answer whose head is that of the last one to this operation: what Beast found in it holds again.
+bool Connection::is_known_answer(std::string_view answer, uint64_t now_ns) {
+  Exchange& exchange = *exchange_;
+  const KnownHead* known = shard_.known_heads.find(exchange.prepared->number);
+  if (!known || !known->begins(answer) || exchange.prepared->keeps_headers) return false;
+  exchange.status = known->status;
+  exchange.keeps_this_body = exchange.prepared->keeps_body;
+  exchange.take_body(answer.substr(known->size, known->body_bytes));
+  const size_t used = known->size + known->body_bytes;
+  exchange.call->bytes_in += used;
+  if (used < answer.size()) note_garbage(answer.data() + used, answer.size() - used);
+  answer_complete(used < answer.size(), true, now_ns);
+  return true;
+}
+
 uint64_t Connection::on_data(const char* data, size_t size) {
   // All of them will be needed, and with thousands of connections none is in the cache.
   __builtin_prefetch(exchange_);
@@ -257,22 +278,24 @@ uint64_t Connection::on_data(const char* data, size_t size) {
   }
   Exchange& exchange = *exchange_;
   if (size == 0) {
-    const auto step = parser_->finish();
+    const auto step = parser().finish();
     if (step.kind != ResponseParser::Step::kComplete)
       abort(step.verdict);
     else
-      answer_complete(false, shard_.recent_ns());
+      answer_complete(false, parser_->keep_alive(), shard_.recent_ns());
     return 0;
   }
   const uint64_t now = shard_.recent_ns();
-  if (!got_first_byte_) {
+  const bool is_first = !got_first_byte_;
+  if (is_first) {
     got_first_byte_ = true;
     exchange.enter(SQ_PH_RECEIVE, now);
     exchange.call->first_byte_ns = std::max(now, exchange.call->start_ns);
   }
+  if (is_first && is_known_answer({data, size}, now)) return size;
   size_t used = 0;
   for (;;) {
-    const auto step = parser_->feed(data + used, size - used);
+    const auto step = parser().feed(data + used, size - used);
     used += step.consumed;
     exchange.call->bytes_in += step.consumed;
     if (step.kind == ResponseParser::Step::kBroken) {
@@ -292,16 +315,19 @@ uint64_t Connection::on_data(const char* data, size_t size) {
     parser_.emplace(exchange, lane_->session->jar(), now, shard_.instance.header_limit);
     if (used == size) return used;
   }
+  if (is_first && informational_ == 0 && parser_->is_plain())
+    shard_.known_heads.learn(exchange.prepared->number, {data, used - exchange.body_bytes}, exchange.status,
+                             exchange.body_bytes);
   if (used < size) note_garbage(data + used, size - used);
-  answer_complete(used < size, now);
+  answer_complete(used < size, parser_->keep_alive(), now);
   return size;
 }
 
-void Connection::answer_complete(bool has_stray_bytes, uint64_t now_ns) {
+void Connection::answer_complete(bool has_stray_bytes, bool keeps_alive, uint64_t now_ns) {
   Exchange& exchange = *exchange_;
   exchange.verdict =
       has_stray_bytes ? Verdict::failed(SQ_K_PROTOCOL, "bytes after the answer") : Verdict{};
-  const bool is_reusable = !has_stray_bytes && parser_->keep_alive() && exchange.all_sent &&
+  const bool is_reusable = !has_stray_bytes && keeps_alive && exchange.all_sent &&
                            exchange.writes_pending == 0 && !exchange.prepared->closes_connection;
   if (!is_reusable) return abort(exchange.verdict);
   exchange.has_verdict = true;

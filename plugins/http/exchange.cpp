@@ -74,6 +74,14 @@ void Exchange::report_progress() {
   progress_in = call->bytes_in;
 }
 
+void Exchange::take_body(std::string_view piece) {
+  body_bytes += piece.size();
+  if (!keeps_this_body) return;
+  std::string& kept = spare().body_text;
+  kept.append(piece.substr(0, prepared->keep_bytes - kept.size()));
+  if (kept.size() >= prepared->keep_bytes) keeps_this_body = false;  // the rest is only counted
+}
+
 Exchange::Write* Exchange::free_write() {
   for (Write& write : writes)
     if (!write.is_busy) return &write;

@@ -100,6 +100,8 @@ struct Exchange {
   void report_progress();
   Write* free_write();
   char* frame(const Write& write) { return spare().frames[&write - writes.data()]; }
+  /// A piece of the answer's body that needs no decoding: counted, and kept as far as the call wants it.
+  void take_body(std::string_view piece);
   /// Renders the hop's request.  Returns nullptr or why it cannot be sent.
   const char* render(const CookieJar* jar, uint64_t now_ns);
   std::string_view find_header(std::string_view name);

@@ -147,7 +147,7 @@ std::string_view Body::view(const BodyPart& part) const {
 
 Prepared::Prepared(const Instance& owner, uint32_t op, std::span<const sq_binding> bindings,
                    const sq_wants& wants)
-    : instance(owner), operation(op), args(*kOperations[op], bindings) {
+    : instance(owner), operation(op), number(owner.operations.fetch_add(1)), args(*kOperations[op], bindings) {
   if (!args.to().given) throw invalid("parameter to is missing");
   int bodies = 0;
   for (uint32_t param : {kJson, kForm, kMultipart, kBody, kPayload}) {

@@ -2,6 +2,7 @@
 // once at prepare(); the rest is appended per call to the exchange's pooled buffers.  Sends
 // nothing.
 #pragma once
+#include <atomic>
 #include <squall/plugin.hpp>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@ struct Instance {
   explicit Instance(std::span<const sq_pair> options);
   uint32_t header_limit = 64 * 1024;
   uint64_t decode_limit = 64ull << 20;
+  mutable std::atomic<uint32_t> operations = 0;  // prepared so far
 };
 
 /// A stretch of a request's body.  Text lies in the Body's own buffer, because that may move as it
@@ -65,6 +67,7 @@ class Prepared {
 
   const Instance& instance;
   const uint32_t operation;
+  const uint32_t number;  // of this prepared operation in its instance, from 0
   plugin::Args args;
   bool keeps_headers = false, keeps_body = false, wants_url = false;
   bool decodes = true, fresh_connection = false, closes_connection = false;

@@ -73,13 +73,16 @@ void ResponseParser::on_field_impl(beast::field name, string_view name_text, str
   }
   switch (name) {
     case beast::field::set_cookie:
+      is_plain_ = false;
       if (!jar_) jar_ = std::make_unique<CookieJar>();
       jar_->store(plain(value), exchange_.place(), now_ns_, std::time(nullptr));
       break;
     case beast::field::location:
+      is_plain_ = false;
       if (exchange_.prepared->redirects) exchange_.spare().location = plain(value);
       break;
     case beast::field::content_encoding:
+      is_plain_ = false;
       // Exactly one known encoding is undone; others, and stacks of them, are shown as they came.
       exchange_.is_encoded =
           !exchange_.is_encoded && (equals_ignoring_case(plain(value), "gzip") ||
@@ -107,19 +110,18 @@ void ResponseParser::on_body_init_impl(const boost::optional<uint64_t>&, error_c
 
 size_t ResponseParser::on_body_impl(string_view piece, error_code& error) {
   error = {};
+  if (!exchange_.keeps_this_body || !exchange_.is_encoded) {
+    exchange_.take_body(plain(piece));
+    return piece.size();
+  }
   exchange_.body_bytes += piece.size();
-  if (!exchange_.keeps_this_body) return piece.size();
   std::string& kept = exchange_.spare().body_text;
   const uint64_t limit = exchange_.prepared->keep_bytes;
-  if (exchange_.is_encoded) {
-    const auto result = exchange_.spare().decoder->decode(plain(piece), kept, limit);
-    if (result == Decoder::Result::kBroken)
-      stop(Verdict::failed(SQ_K_PROTOCOL, "content-encoding"), error);
-    else if (result == Decoder::Result::kTooLarge)
-      stop(Verdict::failed(SQ_K_LIMIT, "decoded body"), error);
-  } else {
-    kept.append(piece.data(), std::min<uint64_t>(piece.size(), limit - kept.size()));
-  }
+  const auto result = exchange_.spare().decoder->decode(plain(piece), kept, limit);
+  if (result == Decoder::Result::kBroken)
+    stop(Verdict::failed(SQ_K_PROTOCOL, "content-encoding"), error);
+  else if (result == Decoder::Result::kTooLarge)
+    stop(Verdict::failed(SQ_K_LIMIT, "decoded body"), error);
   if (kept.size() >= limit) exchange_.keeps_this_body = false;  // the rest is only counted
   return piece.size();
 }

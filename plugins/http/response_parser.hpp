@@ -26,6 +26,8 @@ class ResponseParser : public boost::beast::http::basic_parser<false> {
   Step feed(const char* data, size_t size);
   /// The peer has finished: completes a body that runs to the end of the connection.
   Step finish();
+  /// Of a complete answer: the same head means the same again, whatever came before it.
+  bool is_plain() const { return is_plain_ && keep_alive() && content_length() == exchange_.body_bytes; }
   bool is_informational() const { return status_ >= 100 && status_ < 200; }
 
  private:
@@ -53,6 +55,7 @@ class ResponseParser : public boost::beast::http::basic_parser<false> {
   uint32_t field_count_ = 0;
   int status_ = 0;
   bool header_done_ = false;
+  bool is_plain_ = true;     // no field of it is acted upon
   bool is_stopped_ = false;  // `stopped_as_` says why, rather than Beast's error
   Verdict stopped_as_;
 };

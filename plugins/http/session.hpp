@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "connection.hpp"
+#include "known_heads.hpp"
 
 namespace squall::http {
 
@@ -33,6 +34,7 @@ class Shard {
 
   const Instance& instance;
   sq_shard* const handle;
+  KnownHeads known_heads;
 
  private:
   static constexpr size_t kMaxPooled = 256;

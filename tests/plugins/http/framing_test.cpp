@@ -129,6 +129,75 @@ TEST_F(Framing, IsTheSameHoweverTheBytesAreCut) {
   }
 }
 
+// The head of an answer may be known from the one before: nothing of the result may show it.
+TEST_F(Framing, IsTheSameWhenItsHeadHasBeenSeenBefore) {
+  constexpr uint64_t kAllButHeaders = ~(uint64_t{1} << 2);   // with headers wanted every head is parsed
+  for (const Case& one : cases()) {
+    SCOPED_TRACE(one.name);
+    const auto prepared = http.prepare(one.method, bind(one.method), kAllButHeaders);
+    fake::Session user(http, 1);
+    for (int round = 1; round <= 3; ++round) {
+      SCOPED_TRACE(round);
+      auto& call = user.start(prepared);
+      host.run();
+      host.last_stream().feed(one.answer);
+      host.run();
+      if (one.ends_at_close) {
+        host.last_stream().finish();
+        host.run();
+      }
+      EXPECT_OK(call, one.status);
+      EXPECT_EQ(call.text("body"), one.body);
+      EXPECT_EQ(call.number("size"), one.size);
+      EXPECT_EQ(call.bytes_in, one.answer.size());
+      EXPECT_EQ(host.open_streams(), one.stays_open ? 1u : 0u);
+    }
+  }
+}
+
+TEST_F(Framing, LooksAtEachBodyBehindAKnownHead) {
+  const auto prepared = http.prepare("get", bind(), uint64_t{1} << 1);
+  fake::Session user(http, 1);
+  const auto body_of = [&](const std::string& answer) { return call(user, prepared, answer).text("body"); };
+  EXPECT_EQ(body_of(ok("one")), "one");
+  EXPECT_EQ(body_of(ok("two")), "two");                                          // known
+  EXPECT_EQ(body_of(ok("three")), "three");                                      // another length
+  EXPECT_EQ(body_of(ok("other", "X-A: 1\r\n")), "other");                        // another head
+  EXPECT_EQ(body_of("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone"), "none");
+  auto& split = user.start(prepared);
+  host.run();
+  host.last_stream().feed("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nno");   // known, but not yet whole
+  host.run();
+  EXPECT_FALSE(split.completed);
+  host.last_stream().feed("pe");
+  host.run();
+  EXPECT_OK(split, 404);
+  EXPECT_EQ(split.text("body"), "nope");
+}
+
+TEST_F(Framing, FailsBytesAfterAnAnswerWhoseHeadIsKnown) {
+  const auto prepared = http.prepare("get", bind(), 1);
+  fake::Session user(http, 1);
+  EXPECT_OK(call(user, prepared, ok("one")), 200);
+  EXPECT_FAILED(call(user, prepared, ok("one") + "x"), SQ_K_PROTOCOL, "bytes after the answer");
+  EXPECT_EQ(host.open_streams(), 0u);
+}
+
+TEST_F(Framing, AnAnswerToHeadIsNotTakenForOneToGet) {
+  const auto prepared = http.prepare("request", bind("request").slot("method", 0), 1);
+  fake::Session user(http, 1);
+  const std::string answer = ok("one"), head = answer.substr(0, answer.size() - 3);
+  for (const auto& [method, bytes] : {std::pair{"GET", answer}, {"HEAD", head}, {"HEAD", head}, {"GET", answer}}) {
+    auto& call = user.start(prepared, {squall::plugin::text_value(method)});
+    host.run();
+    host.last_stream().feed(bytes);
+    host.run();
+    EXPECT_OK(call, 200);
+    EXPECT_EQ(call.bytes_in, bytes.size());
+    EXPECT_EQ(host.open_streams(), 1u);
+  }
+}
+
 TEST_F(Framing, KeepsOnlyWhatIsWanted) {
   fake::Session user(http, 1);
   auto& unwanted =
