@@ -217,6 +217,21 @@ void use_record(ScenarioBuilder& builder, std::uint32_t task, PopulationSpec& po
   steps.insert(steps.begin(), Step{std::move(set), std::nullopt, {}});
 }
 
+/// One task, `limited`, that reads a record in each iteration, and users that do nothing else.
+struct LimitedUsers {
+  ScenarioBuilder builder;
+  const std::uint32_t task = builder.task("limited", {0});
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+
+  LimitedUsers(std::uint32_t users, std::shared_ptr<const Dataset> data, std::int64_t operation_ns) {
+    builder.scenario.datasets.push_back(std::move(data));
+    population.load.users = users;
+    use_record(builder, task, population);
+    script() = {};
+    script().on_start = takes(operation_ns);
+  }
+};
+
 class DataOverShards : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(DataOverShards, ThatIsUsedUpEndsItsTaskAndNothingFails) {
@@ -241,16 +256,9 @@ TEST_P(DataOverShards, ThatIsUsedUpEndsItsTaskAndNothingFails) {
 }
 
 TEST_P(DataOverShards, ThatIsUsedUpEndsTheRunWhenNothingElseIsToDo) {
-  ScenarioBuilder builder;
-  const auto task = builder.task("limited", {0});
-  builder.scenario.datasets.push_back(rows(100, Pick::unique, OnEnd::stop_task));
-  PopulationSpec& population = builder.population("users", {{task, 1.0}});
-  population.load.users = 8;
-  builder.scenario.run.for_ns = 3'600 * kS;
-  use_record(builder, task, population);
-  script() = {};
-  script().on_start = takes(1 * kS);
-  const RunResult result = VirtualRun(builder.scenario, GetParam()).run();
+  LimitedUsers users(8, rows(100, Pick::unique, OnEnd::stop_task), 1 * kS);
+  users.builder.scenario.run.for_ns = 3'600 * kS;
+  const RunResult result = VirtualRun(users.builder.scenario, GetParam()).run();
   EXPECT_EQ(script().started[0], 100u);
   EXPECT_LT(result.info.duration_ns, 60 * kS);
   EXPECT_EQ(result.verdict.exit_code, 0);
@@ -259,32 +267,18 @@ TEST_P(DataOverShards, ThatIsUsedUpEndsTheRunWhenNothingElseIsToDo) {
 INSTANTIATE_TEST_SUITE_P(Shards, DataOverShards, ::testing::Values(1u, 2u, 3u));
 
 TEST(Data, ThatFailsAtItsEndFailsEachOperationThatFollows) {
-  ScenarioBuilder builder;
-  const auto task = builder.task("limited", {0});
-  builder.scenario.datasets.push_back(rows(100, Pick::sequential, OnEnd::fail));
-  PopulationSpec& population = builder.population("users", {{task, 1.0}});
-  population.load.users = 2;
-  population.stop_after.iterations = 150;
-  use_record(builder, task, population);
-  builder.scenario.tasks[task].steps[0].on_failure = OnFailure::interrupt;
-  script() = {};
-  script().on_start = takes(10 * kMs);
-  const RunResult result = VirtualRun(builder.scenario).run();
+  LimitedUsers users(2, rows(100, Pick::sequential, OnEnd::fail), 10 * kMs);
+  users.population.stop_after.iterations = 150;
+  users.builder.scenario.tasks[users.task].steps[0].on_failure = OnFailure::interrupt;
+  const RunResult result = VirtualRun(users.builder.scenario).run();
   EXPECT_EQ(script().started[0], 100u);
   EXPECT_EQ(result.snapshot.ledger.iterations.interrupted, 50u);
 }
 
 TEST(Data, OfAUserForLifeEndsThatUserAlone) {
-  ScenarioBuilder builder;
-  const auto task = builder.task("limited", {0});
-  builder.scenario.datasets.push_back(rows(3, Pick::per_user, OnEnd::stop_task));
-  PopulationSpec& population = builder.population("users", {{task, 1.0}});
-  population.load.users = 5;
-  builder.scenario.run.for_ns = 10 * kS;
-  use_record(builder, task, population);
-  script() = {};
-  script().on_start = takes(100 * kMs);
-  const RunResult result = VirtualRun(builder.scenario).run();
+  LimitedUsers users(5, rows(3, Pick::per_user, OnEnd::stop_task), 100 * kMs);
+  users.builder.scenario.run.for_ns = 10 * kS;
+  const RunResult result = VirtualRun(users.builder.scenario).run();
   EXPECT_EQ(script().started[0], 300u);
   EXPECT_EQ(population_of(result).users_stopped, 2u);
   EXPECT_EQ(result.verdict.exit_code, 0);

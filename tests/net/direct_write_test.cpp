@@ -18,14 +18,21 @@ std::string counted(std::size_t size) {
   return bytes;
 }
 
-TEST(DirectWrite, ASmallOneIsDoneAndNoEventFollows) {
-  Server server([](Peer& peer) { peer.echo(); });
+struct DirectWrite : ::testing::Test {
+  Server server{[](Peer& peer) { peer.echo(); }};
   Shard shard;
   const Target& target = shard.add(server.url());
-  shard.start();
-  Client client(shard);
-  ASSERT_EQ(client.connect(target, kDirect), SQ_OK);
-  ASSERT_TRUE(client.until_open());
+  Client client{shard};
+
+  void open(Client::Options options = kDirect) {
+    shard.start();
+    ASSERT_EQ(client.connect(target, options), SQ_OK);
+    ASSERT_TRUE(client.until_open());
+  }
+};
+
+TEST_F(DirectWrite, ASmallOneIsDoneAndNoEventFollows) {
+  ASSERT_NO_FATAL_FAILURE(open());
   EXPECT_EQ(client.write({{"he", 2}, {"", 0}, {"llo", 3}}, 1), SQ_DONE);
   EXPECT_EQ(client.write(" again", 2), SQ_DONE);
   ASSERT_TRUE(client.until_received(11));
@@ -35,27 +42,15 @@ TEST(DirectWrite, ASmallOneIsDoneAndNoEventFollows) {
   EXPECT_EQ(shard.net->counters()[0].wire_sent_bytes, 11u);
 }
 
-TEST(DirectWrite, WithoutTheFlagEachHasItsEvent) {
-  Server server([](Peer& peer) { peer.echo(); });
-  Shard shard;
-  const Target& target = shard.add(server.url());
-  shard.start();
-  Client client(shard);
-  ASSERT_EQ(client.connect(target), SQ_OK);
-  ASSERT_TRUE(client.until_open());
+TEST_F(DirectWrite, WithoutTheFlagEachHasItsEvent) {
+  ASSERT_NO_FATAL_FAILURE(open({}));
   EXPECT_EQ(client.write("hello", 1), SQ_OK);
   ASSERT_TRUE(client.until_received(5));
   EXPECT_EQ(client.written, std::vector<std::uintptr_t>{1});
 }
 
-TEST(DirectWrite, WhatDoesNotFitIsQueuedAndLaterOnesWaitBehindIt) {
-  Server server([](Peer& peer) { peer.echo(); });
-  Shard shard;
-  const Target& target = shard.add(server.url());
-  shard.start();
-  Client client(shard);
-  ASSERT_EQ(client.connect(target, kDirect), SQ_OK);
-  ASSERT_TRUE(client.until_open());
+TEST_F(DirectWrite, WhatDoesNotFitIsQueuedAndLaterOnesWaitBehindIt) {
+  ASSERT_NO_FATAL_FAILURE(open());
   const std::string large = counted(24u << 20), small = "the end";   // more than a turn sends, and than a socket holds
   EXPECT_EQ(client.write(large, 1), SQ_OK);
   EXPECT_EQ(client.write(small, 2), SQ_OK);
@@ -64,21 +59,15 @@ TEST(DirectWrite, WhatDoesNotFitIsQueuedAndLaterOnesWaitBehindIt) {
   EXPECT_EQ(client.written, (std::vector<std::uintptr_t>{1, 2}));
 }
 
-TEST(DirectWrite, APacedStreamQueues) {
-  Server server([](Peer& peer) { peer.echo(); });
-  Shard shard;
-  const Target& target = shard.add(server.url());
-  shard.start();
-  Client client(shard);
-  ASSERT_EQ(client.connect(target, kDirect), SQ_OK);
-  ASSERT_TRUE(client.until_open());
+TEST_F(DirectWrite, APacedStreamQueues) {
+  ASSERT_NO_FATAL_FAILURE(open());
   client.pace(100'000'000);
   EXPECT_EQ(client.write("paced", 1), SQ_OK);
   ASSERT_TRUE(client.until_received(5));
   EXPECT_EQ(client.written, std::vector<std::uintptr_t>{1});
 }
 
-TEST(DirectWrite, AfterAResetTheEndIsTold) {
+TEST(DirectWriteAfterAReset, TheEndIsTold) {
   Server server([](Peer& peer) { peer.reset_on_close(); });
   Shard shard;
   const Target& target = shard.add(server.url());
