@@ -163,6 +163,7 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
     }
     auto column = column_of(data, "dataset");
     if (!column) return column.error();
+    if (reader_) reader_->reads.insert(i);
     return Reference{.kind = Reference::Kind::field, .index = i, .column = *column, .value = {}};
   }
   if (const auto var = vars_.find(root); var != vars_.end()) {

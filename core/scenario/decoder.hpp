@@ -164,11 +164,14 @@ class Decoder {
     std::map<std::string, std::pair<Node, std::uint32_t>> names;  // place, dataset (kNone: a plain value)
     std::set<std::string> kept;                                   // those that live with the user
     std::set<std::string> does;                                   // tasks that are done as steps
+    std::set<std::uint32_t> reads;                                // datasets, once its steps are decoded
   };
   void collect_made(const Node& steps, Made& made);
   void collect_names();
   void add_locals(const Made& made, bool only_kept, Locals& out);
   std::uint32_t slot_of(const std::string& name, std::uint32_t dataset);
+  std::set<std::string> reached_from(const std::set<std::string>& tasks) const;
+  std::set<std::uint32_t> datasets_read_by(std::size_t population) const;
 
   // ---- lookups
   std::uint32_t protocol_index(const std::string& name, Mark mark);
@@ -198,6 +201,7 @@ class Decoder {
   std::vector<std::string> used_vars_;               // being folded now: a circle is a mistake
   Node tasks_node_, populations_node_;
   std::vector<Made> made_by_task_, made_by_population_;
+  Made* reader_ = nullptr;                           // whose steps are being decoded
   std::vector<Locals> task_locals_, population_locals_;
   Locals all_locals_;                                // of every task: what payloads see
   std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> slots_;

@@ -46,9 +46,15 @@ void Decoder::decode(const Node& root) {
   decode_targets(map["targets"]);
   decode_plugins(map["plugins"]);
   decode_payloads(map["payloads"]);
-  for (std::size_t i = 0; i < scenario_.tasks.size(); ++i) decode_task(tasks_node_.items[i], scenario_.tasks[i]);
-  for (std::size_t i = 0; i < scenario_.populations.size(); ++i)
+  for (std::size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    reader_ = &made_by_task_[i];
+    decode_task(tasks_node_.items[i], scenario_.tasks[i]);
+  }
+  for (std::size_t i = 0; i < scenario_.populations.size(); ++i) {
+    reader_ = &made_by_population_[i];
     decode_population(populations_node_.items[i], scenario_.populations[i], populations_node_.keys[i]);
+  }
+  reader_ = nullptr;
   check_circles();
   add_folder_options();
   decode_run(map["run"]);
@@ -75,20 +81,35 @@ void Decoder::add_folder_options() {
   }
 }
 
+/// `tasks`, and whatever they do as steps.
+std::set<std::string> Decoder::reached_from(const std::set<std::string>& tasks) const {
+  std::set<std::string> reached;
+  std::vector<std::string> open(tasks.begin(), tasks.end());
+  while (!open.empty()) {
+    const std::string name = open.back();
+    open.pop_back();
+    if (!reached.insert(name).second) continue;
+    for (std::size_t i = 0; i < made_by_task_.size(); ++i)
+      if (scenario_.tasks[i].name == name) open.insert(open.end(), made_by_task_[i].does.begin(), made_by_task_[i].does.end());
+  }
+  return reached;
+}
+
+std::set<std::uint32_t> Decoder::datasets_read_by(std::size_t population) const {
+  std::set<std::string> tasks = made_by_population_[population].does;
+  for (const auto& [task, weight] : scenario_.populations[population].tasks) tasks.insert(scenario_.tasks[task].name);
+  tasks = reached_from(tasks);
+  std::set<std::uint32_t> datasets = made_by_population_[population].reads;
+  for (std::size_t i = 0; i < made_by_task_.size(); ++i)
+    if (tasks.contains(scenario_.tasks[i].name)) datasets.insert(made_by_task_[i].reads.begin(), made_by_task_[i].reads.end());
+  return datasets;
+}
+
 /// `do` unrolls: a task that comes back to itself would never end, nor would the loader's followers.
 void Decoder::check_circles() {
   for (std::size_t start = 0; start < made_by_task_.size(); ++start) {
-    std::set<std::string> seen;
-    std::vector<std::string> open(made_by_task_[start].does.begin(), made_by_task_[start].does.end());
-    while (!open.empty()) {
-      const std::string name = open.back();
-      open.pop_back();
-      if (!seen.insert(name).second) continue;
-      for (std::size_t i = 0; i < made_by_task_.size(); ++i)
-        if (scenario_.tasks[i].name == name) open.insert(open.end(), made_by_task_[i].does.begin(), made_by_task_[i].does.end());
-    }
     const Task& task = scenario_.tasks[start];
-    if (seen.contains(task.name))
+    if (reached_from(made_by_task_[start].does).contains(task.name))
       error(task.mark, static_cast<std::uint32_t>(task.name.size()), fmt::format("task '{}' does itself, over `do`", task.name));
   }
   for (const auto& [population, place] : after_) {

@@ -193,6 +193,14 @@ void Decoder::warn_about_records() {
       if (users > static_cast<double>(data.size()))
         warn(population.mark, fmt::format("population '{}' has {} users, dataset '{}' only {} exclusive records: some users always wait", population.name, users, data.name, data.size()));
     }
+    if (!options_.only.empty()) continue;   // what --only left out has no index any more
+    for (const std::uint32_t dataset : datasets_read_by(static_cast<std::size_t>(&population - scenario_.populations.data()))) {
+      const Dataset& data = *scenario_.datasets[dataset];
+      if (data.pick != Pick::per_user || data.on_end != OnEnd::wrap || users <= static_cast<double>(data.size())) continue;
+      warn(population.mark,
+           fmt::format("population '{}' has {} users, dataset '{}' only {} records: some users have the same", population.name, users, data.name, data.size()),
+           "`on_end: fail` fails those who find none");
+    }
   }
   for (const auto& task : scenario_.tasks) {
     const auto index = static_cast<std::uint32_t>(&task - scenario_.tasks.data());

@@ -477,6 +477,24 @@ populations: { p: { load: { users: 12 } } }
   EXPECT_EQ(s.warnings[0], "population 'p' has 12 users, dataset 'accounts' only 2 exclusive records: some users always wait");
 }
 
+TEST_F(LoaderTest, WarnsWhenUsersShareTheRecordsThatAreTheirOwn) {
+  file("a.csv", "x\n1\n2\n");
+  const auto warnings = [&](const std::string& users, const std::string& data, const std::string& task) {
+    return load("targets: { site: http://h:1 }\ndata: { a: { file: a.csv, " + data + " } }\ntasks:\n  t: " + task +
+                "\n  u: { http.get: \"/${a.x}\" }\npopulations: { p: { tasks: [t], load: { users: " + users +
+                " } }, q: { tasks: [u], load: { users: 1 } } }\n")
+        .warnings;
+  };
+  const std::vector<std::string> shared = {"population 'p' has 3 users, dataset 'a' only 2 records: some users have the same"};
+  const std::string reads = "{ http.get: \"/${a.x}\" }";
+  EXPECT_EQ(warnings("3", "pick: per_user", reads), shared);
+  EXPECT_EQ(warnings("3", "pick: per_user", "[ { do: u } ]"), shared);
+  EXPECT_TRUE(warnings("2", "pick: per_user", reads).empty());
+  EXPECT_TRUE(warnings("3", "pick: per_user, on_end: stop_task", reads).empty());
+  EXPECT_TRUE(warnings("3", "pick: sequential", reads).empty());
+  EXPECT_TRUE(warnings("3", "pick: per_user", "{ http.get: / }").empty());   // only q reads it
+}
+
 TEST_F(LoaderTest, FilesOutsideTheFolderAreRefused) {
   file("in/ok.csv", "x\n1\n");
   file("out.csv", "x\n1\n");
