@@ -76,6 +76,8 @@ thresholds: [ "count(page) >= 1" ]
     check(document["verdict"] == "passed" and document["ledger"]["closed"], "the JSON says passed, closed")
     check(document["totals"]["samples"] == document["ledger"]["samples"]["ok"] > 0, "the sums agree")
     check("\x1b" not in result.stderr, "no escape codes where no terminal is")
+    result = squall("run", "-d", "1s", "--json", str(good))
+    check(result.returncode == 0 and json.loads(result.stdout)["verdict"] == "passed", f"--json FILE.yaml: {result.stderr}")
     results = folder / "results"
     result = squall("run", str(good), "--results", str(results), "-d", "1s", "-q", "--html", str(folder / "page.html"),
                     "-o", f"jsonl={folder / 'samples.jsonl'}")

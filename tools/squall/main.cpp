@@ -29,6 +29,8 @@ const CLI::App* find_verb(const CLI::App& app, const std::string& name) {
   return nullptr;
 }
 
+bool is_scenario_name(std::string_view file) { return file.ends_with(".yaml") || file.ends_with(".yml"); }
+
 int unknown_verb(std::string_view said, std::string_view word, CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -123,8 +125,9 @@ int run_program(int argc, char** argv) {
     return code == 0 ? 0 : kBadCommandLine;
   }
   options.arguments.insert(options.arguments.end(), behind.begin(), behind.end());
-  if (run->parsed() && options.file.empty()) {   // --once FILE: the file was taken for a task
+  if (run->parsed() && options.file.empty()) {   // --once FILE, --json FILE: taken for the flag's own value
     if (options.once) options.file = std::exchange(*options.once, "");
+    else if (options.json && is_scenario_name(*options.json)) options.file = std::exchange(*options.json, "");
     if (options.file.empty()) {
       fmt::print(stderr, "squall: run: FILE is required (squall run --help says more)\n");
       return kBadCommandLine;
