@@ -63,6 +63,11 @@ class HttpStory(Story):
         self.assertEqual(counts["statuses"]["400"], 6)
         self.assertEqual(counts["by_class"]["status"]["failed"], 4 + 3)
 
+    def test_numbered_answers(self):
+        answers = [self.ask("GET", "/numbered") for _ in range(3)]
+        self.assertEqual([answer.getheader("X-Number") for answer in answers], ["1", "2", "3"])
+        self.assertEqual({answer.content for answer in answers}, {self.ask("GET", "/").content})
+
     def test_every_nth_fails(self):
         statuses = [self.ask("GET", "/error-every/3").status for _ in range(10)]
         self.assertEqual(statuses, [200, 200, 500] * 3 + [200])

@@ -1,5 +1,6 @@
 """HTTP/1.1 beside wrk (as fast as it goes) and h2load (at a given rate); Locust in one row without rounds."""
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -43,20 +44,23 @@ def keepalive(bench):
     if not servers.find("wrk"):
         bench.note("wrk is not installed: squall alone")
 
-    def rows(server, url):
-        for connections in CONNECTIONS:
+    def rows(server, path, url, each=CONNECTIONS, shown=metrics):
+        for connections in each:
             tools = {OURS: lambda: squall(bench, ["call", "http.get", url, "--users", connections, "--for",
                                                   f"{bench.seconds}s", "--shards", 1]).per_operation()}
             if servers.find("wrk"):
                 tools["wrk"] = lambda: _wrk(bench, url, connections)
-            compare(bench, f"GET / of {server}, {connections:,} connections", tools, metrics)
+            compare(bench, f"GET {path} of {server}, {connections:,} connections", tools, shown)
 
     with servers.city(bench) as city:
-        rows("city", city.http + "/")
+        rows("city", "/", city.http + "/")
+        # No two heads alike: none is known from the answer before (docs/decisions.md), each is parsed.
+        rows("city", "/numbered", city.http + "/numbered", [CONNECTIONS[0]],
+             [dataclasses.replace(metric, goals={}) for metric in metrics])
     if not servers.find("nginx"):
         return bench.note("nginx is not installed: city alone")
     with servers.nginx(bench) as port:
-        rows("nginx", f"http://127.0.0.1:{port}/")
+        rows("nginx", "/", f"http://127.0.0.1:{port}/")
 
 
 def _at_rate(tool, used, count, rate, seconds):

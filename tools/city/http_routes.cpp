@@ -76,6 +76,11 @@ void page(Visit&, Answer& answer) {
   answer.text = kPage;
 }
 
+void numbered(Visit& visit, Answer& answer) {
+  page(visit, answer);
+  answer.fields = fmt::format("X-Number: {}\r\n", ++visit.shared.numbered);
+}
+
 void bytes(Visit& visit, Answer& answer) {
   const auto size = number_or_refuse(visit, answer, std::uint64_t{1} << 50);
   if (!size) return;
@@ -281,6 +286,7 @@ constexpr bool kKeeps = true, kPasses = false;
 constexpr Route kRoutes[] = {
     {"", kPasses, Route::kAny, page},
     {"page", kPasses, Route::kRead, page},
+    {"numbered", kPasses, Route::kRead, numbered},
     {"api", kPasses, Route::kAny, api},
     {"ngsi-ld", kKeeps, Route::kWrite, ngsi_ld},
     {"taps", kKeeps, Route::kWrite, taps},

@@ -43,6 +43,7 @@ struct HttpShared {
   Filler filler;
   LoginBook logins;
   std::array<std::atomic<std::uint64_t>, kMaxErrorEvery + 1> error_every{};  // requests seen, by N
+  std::atomic<std::uint64_t> numbered{0};  // answers of /numbered
   std::atomic<std::uint64_t> connections{0};  // gives connections their number in the journal
 };
 
