@@ -169,8 +169,7 @@ bool Loop::waits_for_more(std::uint64_t first_ns) const {
 }
 
 // The kernel wakes a sleeper some 20 µs late, so the loop sleeps that much less and looks for the rest of
-// the time. How much less follows the late wakes up at once and the others down slowly: the average would leave
-// half of the starts late.
+// the time: a start is then late by the difference between two wakes, not by a whole one.
 void Loop::sleep_until(std::uint64_t at_ns) {
   if (at_ns == TimerWheel::kNever) {
     reactor_->wait(kForever);
@@ -192,8 +191,7 @@ void Loop::sleep_until(std::uint64_t at_ns) {
   const std::uint64_t woken = monotonic_ns();
   const std::uint64_t wanted = now + (left - early);
   const std::uint64_t late = std::min(woken > wanted ? woken - wanted : 0, 2 * kEarlyMaxNs);
-  if (late > oversleep_ns_) oversleep_ns_ += (late - oversleep_ns_) / 2;
-  else oversleep_ns_ -= (oversleep_ns_ - late) / 64;
+  oversleep_ns_ += (late >> 4) - (oversleep_ns_ >> 4);
 }
 
 void Loop::advance_to(std::uint64_t now_ns) {

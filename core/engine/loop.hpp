@@ -94,7 +94,7 @@ class Loop final : public Environment {
   void* wait_context_ = nullptr;
   std::atomic<std::uint64_t> turns_{0};   // written by the shard alone
   std::uint64_t slack_ns_ = 0;
-  std::uint64_t oversleep_ns_ = 0;   // how late the kernel wakes us in most cases, lately
+  std::uint64_t oversleep_ns_ = 0;   // how late the kernel wakes us, lately
   Deferred* ready_first_ = nullptr;
   Deferred* ready_last_ = nullptr;
 
