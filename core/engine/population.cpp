@@ -1,6 +1,7 @@
 #include "engine/population.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/shard.hpp"
 
@@ -65,7 +66,7 @@ void Population::begin(std::uint64_t begin_ns) {
 }
 
 void Population::start(User& user) {
-  ++present_;
+  peak_ = std::max(peak_, ++present_);
   user.start();
 }
 
@@ -131,9 +132,10 @@ bool Population::all_have_stopped() const {
   return stopped_ > 0 && plan_.spec->load.stages.empty() && stopped_ >= owned_below(plan_.users);
 }
 
-void Population::fill(PopulationWindow& window) const {
+void Population::fill(PopulationWindow& window) {
   window.users_planned = planned_users();
   window.users_present = present_;
+  window.users_peak = std::exchange(peak_, present_);
   window.users_retiring = retiring_;
   window.users_stopped = stopped_;
 }

@@ -49,7 +49,7 @@ class Population {
   virtual void close_books() = 0;
 
   bool has_ended() const { return has_ended_; }
-  void fill(PopulationWindow& window) const;   // gauges
+  void fill(PopulationWindow& window);   // gauges
 
   // From its users.
   virtual void user_free(User& user) = 0;
@@ -105,6 +105,7 @@ class Population {
   std::vector<void*> sessions_;                // by (rank or session, protocol)
   std::uint64_t begin_ns_ = 0;
   std::uint64_t present_ = 0;
+  std::uint64_t peak_ = 0;   // of present_, since it was last told
   std::uint64_t stopped_ = 0;    // by a failure; never replaced
   std::uint64_t retiring_ = 0;
   bool is_stopped_ = false;

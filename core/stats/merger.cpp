@@ -220,11 +220,12 @@ void Merger::add_window(const WindowRecord& record) {
       if (number == record.from_window) to.blocked.merge(from.blocked);
       to.users_planned += from.users_planned;
       to.users_present += from.users_present;
+      to.users_peak += from.users_peak;
       to.users_retiring += from.users_retiring;
       to.in_flight += from.in_flight;
       if (from.population < snapshot_.populations.size()) {
         auto& peak = snapshot_.populations[from.population].users_peak;
-        peak = std::max(peak, to.users_present);
+        peak = std::max(peak, to.users_peak);
       }
     }
   }

@@ -165,6 +165,7 @@ std::vector<WindowRecord> Recorder::drain(std::int64_t now_ns, double busy, doub
       PopulationWindow& window = record.populations[i];
       window.users_planned = populations_[i].users_planned;
       window.users_present = populations_[i].users_present;
+      window.users_peak = populations_[i].users_peak;
       window.users_retiring = populations_[i].users_retiring;
       window.in_flight = populations_[i].in_flight;
     }

@@ -82,6 +82,7 @@ struct PopulationWindow {
   SparseHistogram blocked;  // of this window: time a due iteration or step waited for the target
   std::uint64_t users_planned = 0;  // gauges at the window's end
   std::uint64_t users_present = 0;
+  std::uint64_t users_peak = 0;     // the most at a time since the window before; of several shards, their sum
   std::uint64_t users_retiring = 0;
   std::uint64_t users_stopped = 0;  // so far, by a failure: they will not come back
   std::uint64_t in_flight = 0;

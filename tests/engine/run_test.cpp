@@ -188,6 +188,21 @@ TEST(Users, ATaskWithoutAnOperationNeitherRecursesNorStopsTheOthers) {
   EXPECT_EQ(population_of(result, 1).iterations.completed, 10u);
 }
 
+TEST(Run, ShorterThanASecondKnowsItsMostUsers) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("short", {0});
+  PopulationSpec& population = builder.population("users", {{task, 1.0}});
+  population.load.users = 7;
+  population.stop_after.iterations = 30;
+  script() = {};
+  script().on_start = takes(10 * kMs);
+  for (const std::uint32_t shards : {1u, 2u}) {
+    const RunResult result = VirtualRun(builder.scenario, shards).run();
+    EXPECT_LT(result.info.duration_ns, 1 * kS);
+    EXPECT_EQ(population_of(result).users_peak, 7u);
+  }
+}
+
 /// Knows `rows.id`, column 0 of dataset 0.
 struct RowNames final : Names {
   Result<Reference> resolve(std::string_view) override {

@@ -279,7 +279,7 @@ TEST(Merger, PopulationsAddUpAndRememberTheirPeak) {
       r.from_window = r.to_window = window;
       r.populations.resize(2);
       r.populations[1].population = 1;
-      r.populations[0].users_present = users[source][window];
+      r.populations[0].users_present = r.populations[0].users_peak = users[source][window];
       r.populations[0].total.started = static_cast<std::uint64_t>(window + 1) * 10;
       r.populations[0].ended_ns = window == 2 ? 2'500 * kMs + source : -1;
       merger.apply(r);
