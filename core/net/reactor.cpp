@@ -52,6 +52,9 @@ std::uint64_t event_key(int fd, std::uint32_t registration) {
   return (std::uint64_t{registration} << 32) | static_cast<std::uint32_t>(fd);
 }
 
+int fd_of(const epoll_event& event) { return static_cast<int>(static_cast<std::uint32_t>(event.data.u64)); }
+std::uint32_t registration_of(const epoll_event& event) { return static_cast<std::uint32_t>(event.data.u64 >> 32); }
+
 }  // namespace
 
 Reactor::Reactor() : ready_(std::make_unique<epoll_event[]>(kEventsPerLook + 2)) {
@@ -129,38 +132,39 @@ void Reactor::look(std::uint64_t timeout_ns, std::uint64_t now_ns) {
   turn_.slept = timeout_ns != 0 && turn_.return_ns - turn_.enter_ns > fetching_ns;
 }
 
-/// The watch that alone will handle `event`, when it says no more than that there is something to read.
-Watch* Reactor::sole_reader(const epoll_event& event) const {
-  const int fd = static_cast<int>(static_cast<std::uint32_t>(event.data.u64));
-  if (fd < 0 || event.events != EPOLLIN) return nullptr;
-  const Slot& slot = slots_[static_cast<std::size_t>(fd)];
-  const bool is_current = slot.mask != 0 && slot.registration == static_cast<std::uint32_t>(event.data.u64 >> 32);
-  return is_current && slot.first && !slot.first->next_ ? slot.first : nullptr;
+/// With thousands of watches neither they nor what they lead to are in the cache: those of this event and the next
+/// are on their way while the one before is looked at.
+void Reactor::fetch_ahead(int event) const {
+  const auto watch_of = [this](int i) -> const Watch* {
+    const int fd = i < ready_end_ ? fd_of(ready_[i]) : -1;
+    return fd >= 0 ? slots_[static_cast<std::size_t>(fd)].first : nullptr;
+  };
+  if (const Watch* const watch = watch_of(event)) {
+    const char* const context = static_cast<const char*>(watch->context_);
+    for (int line = 0; line < 3; ++line) __builtin_prefetch(context + 64 * line);
+  }
+  if (const Watch* const after = watch_of(event + 1)) __builtin_prefetch(after);
 }
 
-void Reactor::fetch(int event) const {
-  const int fd = event < ready_end_ ? static_cast<int>(static_cast<std::uint32_t>(ready_[event].data.u64)) : -1;
-  if (fd >= 0) __builtin_prefetch(slots_[static_cast<std::size_t>(fd)].first);
+/// The watch that alone will handle `event`, when it says no more than that there is something to read.
+const Watch* Reactor::sole_reader(const epoll_event& event) const {
+  const int fd = fd_of(event);
+  if (fd < 0 || event.events != EPOLLIN) return nullptr;
+  const Slot& slot = slots_[static_cast<std::size_t>(fd)];
+  const bool is_current = slot.mask != 0 && slot.registration == registration_of(event);
+  return is_current && slot.first && !slot.first->next_ ? slot.first : nullptr;
 }
 
 /// The end of the group that begins with the next event. What a system call evicts from the caches is most of what
 /// a small answer costs us: all of a group are received in one go, and the handlers then run warm.
 int Reactor::take_ahead(int end) {
   int next = ready_next_;
-  if (end - next < 2) return end;
   const int last = std::min(end, next + kEventsPerGroup);
-  Watch* watch = sole_reader(ready_[next]);
-  while (watch && watch->ahead_) {
-    // With thousands of watches neither they nor what they lead to are in the cache.
-    fetch(next + 2);
-    Watch* const following = next + 1 < last ? sole_reader(ready_[next + 1]) : nullptr;
-    if (following) {
-      const char* const context = static_cast<const char*>(following->context_);
-      for (int line = 0; line < 3; ++line) __builtin_prefetch(context + 64 * line);
-    }
-    if (!watch->ahead_(watch->context_)) break;
-    ++next;
-    watch = following;
+  const bool is_alone = end - next < 2;
+  for (; next < last; ++next) {
+    fetch_ahead(next + 1);
+    const Watch* const watch = is_alone ? nullptr : sole_reader(ready_[next]);
+    if (!watch || !watch->ahead_ || !watch->ahead_(watch->context_)) break;
   }
   return std::max(next, ready_next_ + 1);
 }
@@ -171,14 +175,16 @@ unsigned Reactor::wait(std::uint64_t timeout_ns, std::uint64_t now_ns) {
   unsigned handled = 0;
   const int end = std::min(ready_end_, ready_next_ + kEventsPerTurn);
   while (ready_next_ < end) {
+    if (fd_of(ready_[ready_next_]) < 0) {   // only a wake
+      ++ready_next_;
+      continue;
+    }
     if (hooks_.between) hooks_.between(hooks_.context);
     const int group_end = take_ahead(end);
     if (hooks_.taken) hooks_.taken(hooks_.context, turn_, static_cast<unsigned>(group_end - ready_next_));
     while (ready_next_ < group_end) {
       const epoll_event event = ready_[ready_next_++];
-      const std::uint64_t key = event.data.u64;
-      const int fd = static_cast<int>(static_cast<std::uint32_t>(key));
-      if (fd >= 0) handled += dispatch(fd, static_cast<std::uint32_t>(key >> 32), event.events);
+      handled += dispatch(fd_of(event), registration_of(event), event.events);
     }
   }
   while (retired_) {  // nobody iterates now: they may be used again

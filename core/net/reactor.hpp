@@ -112,8 +112,8 @@ class Reactor {
   int sleep(std::uint64_t timeout_ns);
   int poll(std::uint64_t timeout_ns);
   void look(std::uint64_t timeout_ns, std::uint64_t now_ns);
-  Watch* sole_reader(const epoll_event& event) const;
-  void fetch(int event) const;
+  void fetch_ahead(int event) const;
+  const Watch* sole_reader(const epoll_event& event) const;
   int take_ahead(int end);
   unsigned dispatch(int fd, std::uint32_t registration, std::uint32_t kernel_events);
   bool register_anew(int fd, std::uint32_t mask);

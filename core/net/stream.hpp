@@ -9,10 +9,10 @@
 //   kEnded       on_closed delivered from the loop      back into the pool
 //
 // Reading is level-triggered with one recv per readiness into a buffer that the shard's streams
-// share; what the plugin leaves is kept in a borrowed one. Small answers that are ready together are received
-// together, each into a borrowed one, before the first is shown (Reactor, take_ahead).  Writing tries at once and continues
-// when the kernel says so, at most kTurnBytes per loop turn, so that one bulk stream cannot make the
-// shard late.  The member functions stand in stream.cpp and stream_{connect,receive,send}.cpp.
+// share; what the plugin leaves is kept in a borrowed one.  Small answers that are ready together are
+// received together, each into a borrowed one, before the first is shown (Reactor::take_ahead).
+// Writing tries at once and continues when the kernel says so, at most kTurnBytes per loop turn, so that
+// one bulk stream cannot make the shard late.  The member functions stand in stream.cpp and stream_{connect,receive,send}.cpp.
 #pragma once
 
 #include <sys/types.h>

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kRestRoom = 4096;        // at least so much is offered to recv
 constexpr std::size_t kFullRecord = 16384;     // of TLS: more are likely to follow
-constexpr std::size_t kAheadBytes = 8192;
+constexpr std::size_t kAheadBytes = 8192;      // of an answer that is received together with others
 constexpr std::uint8_t kSmallReadsWanted = 4;  // a large answer may end in some
 
 }  // namespace

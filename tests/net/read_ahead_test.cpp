@@ -4,6 +4,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -142,6 +143,13 @@ TEST_F(ReadAhead, TheEndComesAfterTheLastBytes) {
   ASSERT_TRUE(shard.loop.until([&] { return clients[0]->has_eof; }));
   EXPECT_EQ(clients[0]->received, "bye");
   EXPECT_FALSE(clients[1]->has_eof);
+}
+
+TEST_F(ReadAhead, AllMayEndTogether) {
+  for (auto& peer : peers) ::shutdown(peer->fd, SHUT_WR);
+  ASSERT_TRUE(shard.loop.until([&] { return std::ranges::all_of(clients, [](auto& client) { return client->has_eof; }); }));
+  for (auto& client : clients) EXPECT_EQ(client->received, "");
+  EXPECT_EQ(shard.net->open_streams(), kStreams);   // their own side may go on
 }
 
 }  // namespace
