@@ -86,7 +86,6 @@ bool Connection::send(Exchange& exchange, uint64_t now_ns) {
     return true;
   }
   parser_.reset();
-  began_ns_ = now_ns;
   Exchange::Write& write = exchange.writes[0];
   if (!write_piece(write)) {
     if (exchange_ == nullptr || exchange.has_verdict) return true;  // its source failed
@@ -244,16 +243,18 @@ void Connection::on_written(Exchange::Write& write) {
 // ---- receiving
 // -----------------------------------------------------------------------------------
 
-ResponseParser& Connection::parser() {
-  if (!parser_) parser_.emplace(*exchange_, lane_->session->jar(), began_ns_, shard_.instance.header_limit);
+ResponseParser& Connection::parser(uint64_t now_ns) {
+  if (!parser_) parser_.emplace(*exchange_, lane_->session->jar(), now_ns, shard_.instance.header_limit);
   return *parser_;
 }
 
-/// A whole answer whose head is that of the last one to this operation: what Beast found in it holds again.
-bool Connection::is_known_answer(std::string_view answer, uint64_t now_ns) {
+/// Of a whole answer whose head is that of the last one to this operation: what Beast found in it holds again.
+/// False: it is to be parsed.
+bool Connection::take_known_answer(std::string_view answer, uint64_t now_ns) {
   Exchange& exchange = *exchange_;
+  if (exchange.prepared->keeps_headers || exchange.hop.method == "HEAD") return false;
   const KnownHead* known = shard_.known_heads.find(exchange.prepared->number);
-  if (!known || !known->begins(answer) || exchange.prepared->keeps_headers) return false;
+  if (!known || !known->begins(answer)) return false;
   exchange.status = known->status;
   exchange.keeps_this_body = exchange.prepared->keeps_body;
   exchange.take_body(answer.substr(known->size, known->body_bytes));
@@ -278,11 +279,12 @@ uint64_t Connection::on_data(const char* data, size_t size) {
   }
   Exchange& exchange = *exchange_;
   if (size == 0) {
-    const auto step = parser().finish();
+    const uint64_t now = shard_.recent_ns();
+    const auto step = parser(now).finish();
     if (step.kind != ResponseParser::Step::kComplete)
       abort(step.verdict);
     else
-      answer_complete(false, parser_->keep_alive(), shard_.recent_ns());
+      answer_complete(false, parser_->keep_alive(), now);
     return 0;
   }
   const uint64_t now = shard_.recent_ns();
@@ -292,10 +294,10 @@ uint64_t Connection::on_data(const char* data, size_t size) {
     exchange.enter(SQ_PH_RECEIVE, now);
     exchange.call->first_byte_ns = std::max(now, exchange.call->start_ns);
   }
-  if (is_first && is_known_answer({data, size}, now)) return size;
+  if (is_first && take_known_answer({data, size}, now)) return size;
   size_t used = 0;
   for (;;) {
-    const auto step = parser().feed(data + used, size - used);
+    const auto step = parser(now).feed(data + used, size - used);
     used += step.consumed;
     exchange.call->bytes_in += step.consumed;
     if (step.kind == ResponseParser::Step::kBroken) {
@@ -312,12 +314,13 @@ uint64_t Connection::on_data(const char* data, size_t size) {
       abort(Verdict::failed(SQ_K_LIMIT, "informational answers"));
       return size;
     }
-    parser_.emplace(exchange, lane_->session->jar(), now, shard_.instance.header_limit);
+    parser_.reset();  // the answer itself follows
     if (used == size) return used;
   }
-  if (is_first && informational_ == 0 && parser_->is_plain())
-    shard_.known_heads.learn(exchange.prepared->number, {data, used - exchange.body_bytes}, exchange.status,
-                             exchange.body_bytes);
+  if (is_first && informational_ == 0 && parser_->is_plain()) {
+    const uint64_t body_bytes = exchange.body_bytes;
+    shard_.known_heads.learn(exchange.prepared->number, {data, used - body_bytes}, exchange.status, body_bytes);
+  }
   if (used < size) note_garbage(data + used, size - used);
   answer_complete(used < size, parser_->keep_alive(), now);
   return size;

@@ -56,8 +56,8 @@ class Connection {
   bool write_piece(Exchange::Write& write);
   enum class Piece { kNone, kMemory, kFile, kError };
   Piece next_piece(sq_chunk* out);
-  ResponseParser& parser();
-  bool is_known_answer(std::string_view answer, uint64_t now_ns);
+  ResponseParser& parser(uint64_t now_ns);
+  bool take_known_answer(std::string_view answer, uint64_t now_ns);
   void answer_complete(bool has_stray_bytes, bool keeps_alive, uint64_t now_ns);
   void note_garbage(const char* data, size_t size);
   void close_stream();
@@ -71,7 +71,6 @@ class Connection {
   State state_ = State::kOpening;
   bool got_first_byte_ = false;
   int informational_ = 0;
-  uint64_t began_ns_ = 0;  // when the request did
   std::optional<ResponseParser> parser_;  // made with the first byte of an answer
 };
 
