@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/html_text.hpp"
+
 namespace squall {
 namespace {
 
@@ -44,21 +46,6 @@ std::string grid(double first, double span, double top, const std::function<std:
 }
 
 }  // namespace
-
-std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return out;
-}
 
 double axis_end(double highest) {
   if (!(highest > 0) || !std::isfinite(highest)) return 1;

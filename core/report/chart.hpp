@@ -18,9 +18,6 @@ struct ChartLine {
   std::vector<ChartPoint> points;
 };
 
-/// Text that may hold anything, as text of a page.
-std::string html_escaped(std::string_view text);
-
 /// "" with fewer than two points. `label` writes a value of the y axis.
 std::string line_chart(std::string_view title, const std::vector<ChartLine>& lines,
                        const std::function<std::string(double)>& label);

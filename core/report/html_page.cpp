@@ -5,13 +5,11 @@
 #include <algorithm>
 
 #include "report/chart.hpp"
+#include "report/html_text.hpp"
 #include "report/series_view.hpp"
 
 namespace squall {
 namespace {
-
-/// Names and errors come from files and servers: nothing of them may become markup.
-std::string escaped(std::string_view text) { return html_escaped(text); }
 
 constexpr std::string_view kStyle = R"(
 :root{color-scheme:light dark;--line:#8884;--good:#1a7f37;--bad:#c62828;--ink:#2563a8}
@@ -56,8 +54,8 @@ std::string series_table(const RunResult& result) {
       "<th>p50<th>p90<th>p95<th>p99<th>p99.9<th>max<th>service p99<th>sent<th>received</thead><tbody>\n";
   for (const SeriesTotals* series : series_to_show(result.snapshot)) {
     const SparseHistogram& times = series->response;
-    out += fmt::format("<tr><td>{} / {}<td>{}<td>{}<td>{}<td>{:.1f}<td class={}>{}", escaped(series->key.population),
-                       escaped(series->key.name), escaped(series->key.operation), load_model_name(series->key.model),
+    out += fmt::format("<tr><td>{} / {}<td>{}<td>{}<td>{}<td>{:.1f}<td class={}>{}", html_escaped(series->key.population),
+                       html_escaped(series->key.name), html_escaped(series->key.operation), load_model_name(series->key.model),
                        count_text(series->counts.count()), series_rate_per_s(*series, result.snapshot),
                        series->counts.failed ? "bad" : "good", count_text(series->counts.failed));
     for (const double q : {0.5, 0.9, 0.95, 0.99, 0.999}) out += "<td>" + time_text(static_cast<double>(times.quantile_ns(q)));
@@ -73,8 +71,8 @@ std::string errors_table(const RunResult& result) {
   std::string rows;
   for (const SeriesTotals& series : result.snapshot.series) {
     for (const ErrorCount& error : series.errors) {
-      rows += fmt::format("<tr><td>{} / {}<td>{}<td>{}<td>{}<td>{}\n", escaped(series.key.population),
-                          escaped(series.key.name), error_class_name(error.error), error.code, escaped(error.detail),
+      rows += fmt::format("<tr><td>{} / {}<td>{}<td>{}<td>{}<td>{}\n", html_escaped(series.key.population),
+                          html_escaped(series.key.name), error_class_name(error.error), error.code, html_escaped(error.detail),
                           count_text(error.count));
     }
   }
@@ -91,20 +89,20 @@ std::string html_page(const RunResult& result) {
       "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\">"
       "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
       "<title>{0}: {1}</title><style>{2}</style></head><body>\n<h1>{0}: <span class={3}>{1}</span></h1>\n",
-      escaped(result.info.scenario), verdict_word(result.verdict.word), kStyle, is_good ? "good" : "bad");
-  for (const std::string& reason : result.verdict.reasons) out += fmt::format("<p class=bad>{}</p>\n", escaped(reason));
-  for (const std::string& warning : result.verdict.warnings) out += fmt::format("<p>Warning: {}</p>\n", escaped(warning));
+      html_escaped(result.info.scenario), verdict_word(result.verdict.word), kStyle, is_good ? "good" : "bad");
+  for (const std::string& reason : result.verdict.reasons) out += fmt::format("<p class=bad>{}</p>\n", html_escaped(reason));
+  for (const std::string& warning : result.verdict.warnings) out += fmt::format("<p>Warning: {}</p>\n", html_escaped(warning));
   const SampleCounts totals = result.snapshot.totals();
   out += fmt::format("<p>{} requests in {:.1f} s, {} failed; {} sent, {} received. Run {}, seed {}, {} shard{}.</p>\n",
                      count_text(totals.count()), static_cast<double>(result.info.duration_ns) / 1e9,
                      count_text(totals.failed), bytes_text(static_cast<double>(totals.bytes_out)),
-                     bytes_text(static_cast<double>(totals.bytes_in)), escaped(result.info.id), result.info.seed,
+                     bytes_text(static_cast<double>(totals.bytes_in)), html_escaped(result.info.id), result.info.seed,
                      result.info.shards, result.info.shards == 1 ? "" : "s");
   if (!result.thresholds.empty()) {
     out += "<h2>Thresholds</h2><table><thead><tr><th>rule<th>value<th></thead><tbody>\n";
     for (const ThresholdResult& threshold : result.thresholds) {
-      out += fmt::format("<tr><td>{}<td>{:.4g} {}<td class={}>{}\n", escaped(threshold.rule), threshold.value,
-                         escaped(threshold.unit), threshold.passed ? "good" : "bad", threshold.passed ? "✓ holds" : "✗ broken");
+      out += fmt::format("<tr><td>{}<td>{:.4g} {}<td class={}>{}\n", html_escaped(threshold.rule), threshold.value,
+                         html_escaped(threshold.unit), threshold.passed ? "good" : "bad", threshold.passed ? "✓ holds" : "✗ broken");
     }
     out += "</tbody></table>\n";
   }
@@ -113,8 +111,8 @@ std::string html_page(const RunResult& result) {
   out += "<h2>Over time</h2>\n" + charts(result);
   out += "<h2>The generator itself</h2><table><tbody>\n";
   for (const ValidityCheck& check : result.verdict.validity) {
-    out += fmt::format("<tr><td>{}<td>{}<td>must be {}<td class={}>{}\n", escaped(check.name), escaped(check.value),
-                       escaped(check.limit), check.holds ? "good" : "bad", check.holds ? "✓" : "✗");
+    out += fmt::format("<tr><td>{}<td>{}<td>must be {}<td class={}>{}\n", html_escaped(check.name), html_escaped(check.value),
+                       html_escaped(check.limit), check.holds ? "good" : "bad", check.holds ? "✓" : "✗");
   }
   out += fmt::format("<tr><td>CPU<td>{:.1f} s<td><td>\n<tr><td>peak memory<td>{}<td><td>\n</tbody></table>\n",
                      result.info.cpu_s, bytes_text(static_cast<double>(result.info.peak_rss_bytes)));
@@ -124,8 +122,8 @@ std::string html_page(const RunResult& result) {
                      i.planned, i.started, i.dropped, i.waiting, i.not_due, i.completed, i.interrupted, i.cut);
   out += "<h2>Journal</h2><table><thead><tr><th>event<th>at<th></thead><tbody>\n";
   for (const JournalEntry& entry : result.journal) {
-    out += fmt::format("<tr><td>{}<td>{:.3f} s<td>{}\n", escaped(entry.event), static_cast<double>(entry.at_ns) / 1e9,
-                       escaped(entry.text));
+    out += fmt::format("<tr><td>{}<td>{:.3f} s<td>{}\n", html_escaped(entry.event), static_cast<double>(entry.at_ns) / 1e9,
+                       html_escaped(entry.text));
   }
   return out + fmt::format("</tbody></table>\n<footer>squall {}</footer></body></html>\n", SQUALL_VERSION);
 }
