@@ -11,49 +11,45 @@ namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
 
-struct Firing : TimerNode {
-  Loop& loop;
-  int& left;   // that have not fired; the last one stops the loop
-  std::uint64_t due_ns, turn_ns = 0;   // of the turn in which it fired
-  Firing(Loop& owner, int& count, std::uint64_t at_ns) : loop(owner), left(count), due_ns(at_ns) {
-    fire = [](TimerNode& node) noexcept {
-      auto& self = static_cast<Firing&>(node);
-      self.turn_ns = self.loop.turn_ns();
-      if (--self.left == 0) self.loop.stop();
-    };
-    ++left;
-    loop.arm(*this, due_ns);
-  }
+struct LoopSlack : ::testing::Test {
+  const std::uint64_t start_ns = monotonic_ns();
+  Loop loop{Loop::Time::real, start_ns};
+  int left = 0;   // timers that have not fired; the last one stops the loop
+
+  struct Firing : TimerNode {
+    LoopSlack& test;
+    std::uint64_t due_ns, turn_ns = 0;   // of the turn in which it fired
+    Firing(LoopSlack& owner, std::uint64_t after_ns) : test(owner), due_ns(owner.start_ns + after_ns) {
+      fire = [](TimerNode& node) noexcept {
+        auto& self = static_cast<Firing&>(node);
+        self.turn_ns = self.test.loop.turn_ns();
+        if (--self.test.left == 0) self.test.loop.stop();
+      };
+      ++test.left;
+      test.loop.arm(*this, due_ns);
+    }
+  };
+  void TearDown() override { loop.close(); }
 };
 
-TEST(LoopSlack, WithoutItWhatIsDueFiresInTheTurnThatFindsItDue) {
-  const std::uint64_t start = monotonic_ns();
-  Loop loop(Loop::Time::real, start);
-  int left = 0;
-  Firing first(loop, left, start + 1 * kMs), second(loop, left, start + 3 * kMs);
+TEST_F(LoopSlack, WithoutItWhatIsDueFiresInTheTurnThatFindsItDue) {
+  Firing first(*this, 1 * kMs), second(*this, 3 * kMs);
   loop.run();
   EXPECT_GE(first.turn_ns, first.due_ns);
   EXPECT_GE(second.turn_ns, second.due_ns);
-  loop.close();
 }
 
-TEST(LoopSlack, WhatIsDueWithinItFiresTogether) {
-  const std::uint64_t start = monotonic_ns();
-  Loop loop(Loop::Time::real, start);
+TEST_F(LoopSlack, WhatIsDueWithinItFiresTogether) {
   loop.set_slack(10 * kMs);
-  int left = 0;
-  Firing first(loop, left, start + 1 * kMs), second(loop, left, start + 4 * kMs), third(loop, left, start + 8 * kMs);
+  Firing first(*this, 1 * kMs), second(*this, 4 * kMs), third(*this, 8 * kMs);
   loop.run();
   EXPECT_GE(first.turn_ns, first.due_ns + 10 * kMs);
   EXPECT_EQ(second.turn_ns, first.turn_ns);
   EXPECT_EQ(third.turn_ns, first.turn_ns);
-  loop.close();
 }
 
 // Answers wake the loop all the time: each must not begin the one or two operations that are due by then.
-TEST(LoopSlack, AWakeDoesNotEndIt) {
-  const std::uint64_t start = monotonic_ns();
-  Loop loop(Loop::Time::real, start);
+TEST_F(LoopSlack, AWakeDoesNotEndIt) {
   loop.set_slack(5 * kMs);
   const int always_ready = eventfd(1, EFD_CLOEXEC);
   std::uint64_t wakes = 0;
@@ -61,13 +57,11 @@ TEST(LoopSlack, AWakeDoesNotEndIt) {
                 always_ready, SQ_FD_READ,
                 [](void* count, int, std::uint32_t) noexcept { ++*static_cast<std::uint64_t*>(count); }, &wakes),
             nullptr);
-  int left = 0;
-  Firing first(loop, left, start + 1 * kMs), second(loop, left, start + 2 * kMs);
+  Firing first(*this, 1 * kMs), second(*this, 2 * kMs);
   loop.run();
   EXPECT_GT(wakes, 0u);
   EXPECT_GE(first.turn_ns, first.due_ns + 5 * kMs);
   EXPECT_EQ(second.turn_ns, first.turn_ns);
-  loop.close();
   ::close(always_ready);
 }
 
