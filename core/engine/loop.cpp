@@ -154,6 +154,8 @@ std::uint64_t Loop::busy_turn() const {
 void Loop::turn() {
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   turn_ns_ = read_ns();
+  if (looks_since_ns_ != 0) looked_ns_ += turn_ns_ - looks_since_ns_;
+  looks_since_ns_ = 0;
   drain_posts();
   drain_ready();
   if (!waits_for_more(wheel_.next_ns())) wheel_.advance(turn_ns_);
@@ -182,9 +184,9 @@ void Loop::sleep_until(std::uint64_t at_ns) {
     reactor_->wait(end > now ? end - now : 0, now);
     return;
   }
-  const std::uint64_t early = std::min(oversleep_ns_, kEarlyMaxNs);
+  const std::uint64_t early = std::max(std::min(oversleep_ns_, kEarlyMaxNs), busy_poll_ns_);
   if (left <= early) {
-    reactor_->wait(0, now);
+    if (reactor_->wait(0, now) == 0) looks_since_ns_ = now;
     return;
   }
   if (reactor_->wait(left - early, now) > 0) return;

@@ -70,6 +70,10 @@ class Loop final : public Environment {
 
   /// Timers may fire this late, so that several share one wake; 0: as exactly as the kernel allows.
   void set_slack(std::uint64_t slack_ns) { slack_ns_ = slack_ns; }
+  /// The loop looks instead of sleeping when a timer is due within `ns`: a sleep ends later than asked.
+  void set_busy_poll(std::uint64_t ns) { busy_poll_ns_ = ns; }
+  /// The time in which it looked and found nothing: no work, though the thread had a CPU for it. [shard]
+  std::uint64_t looked_ns() const { return looked_ns_; }
 
   /// The time of each of `events` between being ready and being taken up, by the turn's own figures.
   using WaitObserver = void (*)(void* context, std::uint64_t waited_ns, unsigned events) noexcept;
@@ -94,6 +98,9 @@ class Loop final : public Environment {
   void* wait_context_ = nullptr;
   std::atomic<std::uint64_t> turns_{0};   // written by the shard alone
   std::uint64_t slack_ns_ = 0;
+  std::uint64_t busy_poll_ns_ = 0;
+  std::uint64_t looks_since_ns_ = 0;   // the last look, when it found nothing; else 0
+  std::uint64_t looked_ns_ = 0;
   std::uint64_t oversleep_ns_ = 0;   // how late the kernel wakes us, lately
   Deferred* ready_first_ = nullptr;
   Deferred* ready_last_ = nullptr;

@@ -132,9 +132,7 @@ void Shard::begin_running() {
   if (phase_ != Phase::waiting) return;
   phase_ = Phase::running;
   busy_wall_ns_ = loop_.now_ns();
-  const auto [cpu, delay] = loop_.reactor() ? thread_times() : std::pair<std::uint64_t, std::uint64_t>{};
-  busy_spent_ns_ = cpu + delay;
-  busy_cpu_ns_ = cpu;
+  spent_ = spent();
   arm(tick_, zero_ns_ + kSecondNs);
   for (std::size_t i = 0; i < populations_.size(); ++i) {
     const PopulationSpec& spec = *populations_[i]->plan().spec;
@@ -277,18 +275,23 @@ void Shard::finish() {
 
 // ---- once a second ----------------------------------------------------------------------------------
 
+Shard::Spent Shard::spent() const {
+  if (!loop_.reactor()) return {};
+  const auto [cpu, delay] = thread_times();
+  return {static_cast<std::int64_t>(cpu - loop_.looked_ns()), static_cast<std::int64_t>(delay)};
+}
+
 double Shard::busy() {
   if (!loop_.reactor()) return 0;
-  const auto [cpu, delay] = thread_times();
+  const Spent before = std::exchange(spent_, spent());
   const std::uint64_t now = loop_.now_ns();
-  const std::uint64_t wall = now - busy_wall_ns_;
-  const double share = wall ? static_cast<double>(cpu + delay - busy_spent_ns_) / static_cast<double>(wall) : 0;
-  busy_wall_ns_ = now;
-  busy_spent_ns_ = cpu + delay;
-  cpu_s_ = static_cast<double>(cpu - busy_cpu_ns_) / 1e9;
-  busy_cpu_ns_ = cpu;
+  const std::uint64_t wall = now - std::exchange(busy_wall_ns_, now);
+  // Who looked while another had the CPU is said to have looked for longer than it ran.
+  const std::int64_t cpu_ns = std::max<std::int64_t>(spent_.cpu_ns - before.cpu_ns, 0);
+  const auto busy_ns = static_cast<double>(cpu_ns + spent_.delay_ns - before.delay_ns);
+  cpu_s_ = static_cast<double>(cpu_ns) / 1e9;
   // The rest of a second at the end says nothing.
-  return wall < kBusyWindowMinNs ? 0 : std::min(share, 1.0);
+  return wall < kBusyWindowMinNs ? 0 : std::min(busy_ns / static_cast<double>(wall), 1.0);
 }
 
 void Shard::fill_gauges() {

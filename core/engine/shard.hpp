@@ -180,7 +180,10 @@ class Shard final {
   Step connect_, run_, horizon_, tick_, drain_, grace_, close_guard_;
   std::vector<std::unique_ptr<Step>> starts_;
   std::uint64_t step_failures_ = 0;
-  std::uint64_t busy_wall_ns_ = 0, busy_spent_ns_ = 0, busy_cpu_ns_ = 0;   // up to the last tick
+  struct Spent { std::int64_t cpu_ns = 0, delay_ns = 0; };   // without what went into looking for a deadline
+  Spent spent() const;
+  Spent spent_;                    // up to the last tick
+  std::uint64_t busy_wall_ns_ = 0; // the same
   double cpu_s_ = 0;   // since the tick before it
 };
 

@@ -170,6 +170,7 @@ class LocalRun final : public ShardLink {
     own.run = this;
     own.loop = std::make_unique<Loop>(Loop::Time::real, monotonic_ns());
     own.loop->set_slack(static_cast<std::uint64_t>(plan_.scenario().run.slack_ns));
+    own.loop->set_busy_poll(static_cast<std::uint64_t>(plan_.scenario().run.busy_poll_ns));
     ShardOptions options;
     options.index = index;
     options.wall_anchor_ns = anchor_ns_;

@@ -296,6 +296,10 @@ void Decoder::decode_run(const Node* node) {
     if (const Node* time = map["drain"]) run.drain_ns = duration(*time, "'drain'");
     if (const Node* time = map["grace"]) run.grace_ns = duration(*time, "'grace'");
     if (const Node* time = map["slack"]) run.slack_ns = duration(*time, "'slack'");
+    if (const Node* time = map["busy_poll"]) {
+      run.busy_poll_ns = duration(*time, "'busy_poll'");
+      if (run.busy_poll_ns > 0 && run.slack_ns > 0) error(*time, "'slack' lets starts be late, 'busy_poll' spends CPU that they are not", "keep one of the two");
+    }
     if (const Node* valid = map["valid"]) {
       const MapReader limits(*this, *valid, kValidKeys, "in 'valid'");
       if (!valid->is_map()) error(*valid, fmt::format("'valid' is a map, this is {}", valid->kind_name()));
@@ -312,6 +316,11 @@ void Decoder::decode_run(const Node* node) {
   option(options_.drain, "--drain", run.drain_ns);
   option(options_.grace, "--grace", run.grace_ns);
   option(options_.slack, "--slack", run.slack_ns);
+  option(options_.busy_poll, "--busy-poll", run.busy_poll_ns);
+  if (run.slack_ns > 0 && run.busy_poll_ns > 0 && (options_.slack || options_.busy_poll)) {
+    if (options_.slack && options_.busy_poll) option_error("--slack lets starts be late, --busy-poll spends CPU that they are not: give one of the two");
+    (options_.slack ? run.busy_poll_ns : run.slack_ns) = 0;   // the command line wins over the file
+  }
 }
 
 void Decoder::decode_outputs(const Node* given) {

@@ -136,6 +136,7 @@ constexpr Key kRun[] = {
     {"drain", "duration", "how long running iterations may go on at the end; 10s when absent"},
     {"grace", "duration", "how long on_stop may take; 5s when absent"},
     {"slack", "duration", "how late a start may be so that wakes are shared: less CPU, counted as lag; 0 when absent"},
+    {"busy_poll", "duration", "for how long before a start is due the generator looks instead of sleeping: less lag, up to a whole CPU for each shard; 0 when absent"},
     {"valid", "map", "limits beyond which the numbers are not to be trusted"},
 };
 

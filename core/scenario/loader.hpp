@@ -29,7 +29,7 @@ struct LoadOptions {
   std::optional<std::uint64_t> iterations;                 // total over all its users
 
   std::optional<std::string> duration;                     // run.for: "60s"
-  std::optional<std::string> drain, grace, slack;
+  std::optional<std::string> drain, grace, slack, busy_poll;
   std::optional<std::string> host;                         // replaces the only target, or the one named `default`
   std::optional<std::uint64_t> seed;
   double scale = 1;                                        // users, rates, sessions

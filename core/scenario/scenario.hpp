@@ -194,6 +194,7 @@ struct RunSpec {
   std::int64_t drain_ns = 10'000'000'000;
   std::int64_t grace_ns = 5'000'000'000;
   std::int64_t slack_ns = 0;                  // starts may be this late, so that wakes are shared
+  std::int64_t busy_poll_ns = 0;              // looked for this long before a start, not slept
   std::int64_t valid_lag_ns = 0;              // 0: the default rule
   bool keep_outputs = false;                  // all outputs of operations, not only those that a check reads
 };

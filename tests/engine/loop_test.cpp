@@ -1,4 +1,4 @@
-// The loop in real time: what a slack does to timers. Only lower bounds and orders are asserted, which no slow machine
+// The loop in real time: what a slack and busy polling do to timers. Only lower bounds and orders are asserted, which no slow machine
 // can break.
 #include "engine/loop.hpp"
 
@@ -11,15 +11,15 @@ namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
 
-struct LoopSlack : ::testing::Test {
+struct LoopTime : ::testing::Test {
   const std::uint64_t start_ns = monotonic_ns();
   Loop loop{Loop::Time::real, start_ns};
   int left = 0;   // timers that have not fired; the last one stops the loop
 
   struct Firing : TimerNode {
-    LoopSlack& test;
+    LoopTime& test;
     std::uint64_t due_ns, turn_ns = 0;   // of the turn in which it fired
-    Firing(LoopSlack& owner, std::uint64_t after_ns) : test(owner), due_ns(owner.start_ns + after_ns) {
+    Firing(LoopTime& owner, std::uint64_t after_ns) : test(owner), due_ns(owner.start_ns + after_ns) {
       fire = [](TimerNode& node) noexcept {
         auto& self = static_cast<Firing&>(node);
         self.turn_ns = self.test.loop.turn_ns();
@@ -32,14 +32,14 @@ struct LoopSlack : ::testing::Test {
   void TearDown() override { loop.close(); }
 };
 
-TEST_F(LoopSlack, WithoutItWhatIsDueFiresInTheTurnThatFindsItDue) {
+TEST_F(LoopTime, WhatIsDueFiresInTheTurnThatFindsItDue) {
   Firing first(*this, 1 * kMs), second(*this, 3 * kMs);
   loop.run();
   EXPECT_GE(first.turn_ns, first.due_ns);
   EXPECT_GE(second.turn_ns, second.due_ns);
 }
 
-TEST_F(LoopSlack, WhatIsDueWithinItFiresTogether) {
+TEST_F(LoopTime, WhatIsDueWithinSlackFiresTogether) {
   loop.set_slack(10 * kMs);
   Firing first(*this, 1 * kMs), second(*this, 4 * kMs), third(*this, 8 * kMs);
   loop.run();
@@ -49,7 +49,7 @@ TEST_F(LoopSlack, WhatIsDueWithinItFiresTogether) {
 }
 
 // Answers wake the loop all the time: each must not begin the one or two operations that are due by then.
-TEST_F(LoopSlack, AWakeDoesNotEndIt) {
+TEST_F(LoopTime, AWakeDoesNotEndSlack) {
   loop.set_slack(5 * kMs);
   const int always_ready = eventfd(1, EFD_CLOEXEC);
   std::uint64_t wakes = 0;
@@ -62,6 +62,28 @@ TEST_F(LoopSlack, AWakeDoesNotEndIt) {
   EXPECT_GT(wakes, 0u);
   EXPECT_GE(first.turn_ns, first.due_ns + 5 * kMs);
   EXPECT_EQ(second.turn_ns, first.turn_ns);
+  ::close(always_ready);
+}
+
+TEST_F(LoopTime, BusyPollingLooksAndSaysForHowLong) {
+  loop.set_busy_poll(1000 * kMs);
+  Firing first(*this, 1 * kMs), second(*this, 3 * kMs);
+  loop.run();
+  EXPECT_GE(first.turn_ns, first.due_ns);
+  EXPECT_GE(second.turn_ns, second.due_ns);
+  EXPECT_GT(loop.looked_ns(), 0u);
+  EXPECT_LE(loop.looked_ns(), monotonic_ns() - start_ns);
+  EXPECT_FALSE(loop.reactor()->turn().slept);
+}
+
+// What an event gives to do is work, not looking, however short.
+TEST_F(LoopTime, ALookThatFindsSomethingIsNotCounted) {
+  loop.set_busy_poll(1000 * kMs);
+  const int always_ready = eventfd(1, EFD_CLOEXEC);
+  ASSERT_NE(loop.reactor()->watch(always_ready, SQ_FD_READ, [](void*, int, std::uint32_t) noexcept {}, nullptr), nullptr);
+  Firing only(*this, 2 * kMs);
+  loop.run();
+  EXPECT_EQ(loop.looked_ns(), 0u);
   ::close(always_ready);
 }
 

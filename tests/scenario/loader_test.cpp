@@ -391,6 +391,15 @@ outputs: [ jsonl: { file: out.jsonl } ]
   EXPECT_EQ(s.outputs[0].options[0].first, "file");
 }
 
+TEST_F(LoaderTest, BusyPollOfTheCommandLineReplacesTheFilesSlack) {
+  const std::string text = kSmall + "run: { for: 1s, slack: 2ms }\n";
+  EXPECT_EQ(load(text).run.slack_ns, 2'000'000);
+  options_.busy_poll = "100us";
+  const Scenario& s = load(text);
+  EXPECT_EQ(s.run.busy_poll_ns, 100'000);
+  EXPECT_EQ(s.run.slack_ns, 0);
+}
+
 TEST_F(LoaderTest, ScaleAndCompressChangeLoadAndNothingElse) {
   const std::string text = R"(
 targets: { site: http://h:1 }

@@ -3,7 +3,7 @@
 A ratio to a peer holds when its estimate is within the limit. It is judged only where squall differs less from
 itself (A/A, in the same rounds, five at least) than the estimate does from the limit: else the machine's own spread
 could have turned the verdict. A figure of squall alone is the median of its rounds, judged only where the median's
-whole interval lies on one side of the limit; where a bare peer misses it too, the machine does, and nothing is judged.
+whole interval lies on one side of the limit; a round in which bare peers miss it too is the machine's, and left out.
 Not here: what a goal is; that stands beside each metric.
 """
 import math
@@ -73,14 +73,18 @@ def judge_ratio(what, text, ratio, itself, rounds):
 
 
 def judge_values(what, text, values, peers=()):
-    """`peers`: the values of tools that do the barest of the same."""
+    """`peers`: of each tool that does the barest of the same its values, in the same rounds."""
     goal = Goal.of(text)
-    low, high = median_interval(values)
+    judged = [value for number, value in enumerate(values)
+              if not peers or any(goal.allows(peer[number]) for peer in peers)]
+    if len(judged) < len(values):
+        what += f" (in the {len(judged)} of {len(values)} rounds in which a bare loop kept to it)"
+    low, high = median_interval(judged or values)
     sides = {goal.allows(low), goal.allows(high)}
     verdict = NOT_JUDGED if len(sides) > 1 else HOLDS if sides == {True} else MISSED
-    if verdict == MISSED and any(not goal.allows(statistics.median(peer)) for peer in peers):
+    if peers and len(judged) < _ROUNDS_AT_LEAST:
         verdict = NOT_JUDGED
-    return Judged(what, str(goal), statistics.median(values), low, high, None, verdict)
+    return Judged(what, str(goal), statistics.median(judged or values), low, high, None, verdict)
 
 
 def median_interval(values):

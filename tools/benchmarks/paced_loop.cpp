@@ -1,7 +1,8 @@
 // The least that an open-loop HTTP generator can do and still begin each request when it is due: one epoll,
 // epoll_pwait2 to the next due time, one GET on a free connection. What h2load saves by starting requests
-// in batches of its timer, this does not: it is the peer for the price of punctuality.
-//   paced_loop PORT RATE_PER_S SECONDS CONNECTIONS
+// in batches of its timer, this does not: it is the peer for the price of punctuality. With "look" it never sleeps:
+// as punctual as this machine allows, at the price of a CPU.
+//   paced_loop PORT RATE_PER_S SECONDS CONNECTIONS [look]
 // Prints one line of JSON: requests, and how late they began in µs. Answers are told apart by the length of
 // the first one: a server whose answers to GET / differ in length is not for this.
 #include <arpa/inet.h>
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
   const auto port = static_cast<std::uint16_t>(std::atoi(argv[1]));
   const double rate = std::atof(argv[2]);
   const auto total = static_cast<std::uint64_t>(rate * std::atof(argv[3]));
+  const bool sleeps = argc < 6 || std::string(argv[5]) != "look";
   std::vector<Connection> connections(std::strtoul(argv[4], nullptr, 10));
   std::vector<Connection*> idle;
   const int epoll = epoll_create1(0);
@@ -107,9 +109,9 @@ int main(int argc, char** argv) {
       now = now_ns();
     }
     const bool has_due = sent < total && !idle.empty();
-    const std::uint64_t left = has_due && due > now ? due - now : 0;
+    const std::uint64_t left = sleeps && has_due && due > now ? due - now : 0;
     const timespec limit{static_cast<time_t>(left / 1'000'000'000u), static_cast<long>(left % 1'000'000'000u)};
-    const int count = epoll_pwait2(epoll, events, 256, has_due ? &limit : nullptr, nullptr);
+    const int count = epoll_pwait2(epoll, events, 256, has_due || !sleeps ? &limit : nullptr, nullptr);
     if (count < 0 && errno != EINTR) fail("epoll_pwait2");
     for (int i = 0; i < count; ++i) {
       auto* const connection = static_cast<Connection*>(events[i].data.ptr);

@@ -80,6 +80,8 @@ void add_load_flags(CLI::App& verb, Options& options, RawFlags& raw) {
   with_environment(verb.add_option("--drain", load.drain, "how long running iterations may go on at the end"));
   with_environment(verb.add_option("--grace,--stop-timeout", load.grace, "the same after a signal, and for on_stop"));
   with_environment(verb.add_option("--slack", load.slack, "how late a start may be so that wakes are shared (less CPU)"));
+  with_environment(verb.add_option("--busy-poll", load.busy_poll,
+                                   "how long before a start it looks instead of sleeping (less lag, more CPU)"));
   with_environment(verb.add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
 }
 

@@ -55,7 +55,7 @@ void make_once(Scenario& scenario) {
   }
   scenario.thresholds.clear();
   scenario.outputs.clear();
-  scenario.run.for_ns = scenario.run.warmup_ns = scenario.run.slack_ns = 0;
+  scenario.run.for_ns = scenario.run.warmup_ns = scenario.run.slack_ns = scenario.run.busy_poll_ns = 0;
   scenario.run.keep_outputs = true;
 }
 
