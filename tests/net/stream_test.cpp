@@ -1,60 +1,24 @@
-// Streams against real sockets on loopback: bytes in both directions, back-pressure, ends of all
-// kinds, and the accounts.
-#include <fcntl.h>
+// Streams against real sockets on loopback: bytes in both directions, back-pressure, bulk, and the accounts.
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
-#include <condition_variable>
-#include <cstring>
+#include <atomic>
 #include <memory>
-#include <random>
 
 #include "client.hpp"
 #include "net/shard_parts.hpp"
 #include "server.hpp"
+#include "stream_helpers.hpp"
 
 namespace squall::test {
 namespace {
-
-std::string noise(std::size_t size, unsigned seed = 1) {
-  std::mt19937_64 generator(seed);
-  std::string bytes(size, '\0');
-  for (std::size_t i = 0; i < size; i += 8) {
-    const std::uint64_t word = generator();
-    std::memcpy(bytes.data() + i, &word, std::min<std::size_t>(8, size - i));
-  }
-  return bytes;
-}
-
-/// Lets a server's story wait until the test has seen what it wants.
-class Gate {
- public:
-  void open() {
-    const std::lock_guard lock(mutex_);
-    is_open_ = true;
-    changed_.notify_all();
-  }
-  void pass() {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(30), [&] { return is_open_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_open_ = false;
-};
 
 int memory_file(std::string_view bytes) {
   const int fd = memfd_create("body", MFD_CLOEXEC);
   EXPECT_EQ(::write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   return fd;
 }
-
-const TargetCounters& counts(Shard& shard) { return shard.net->counters()[0]; }
 
 class EchoOfSize : public testing::TestWithParam<std::size_t> {};
 
@@ -257,178 +221,6 @@ TEST(Stream, BackPressureReachesThePeer) {
   ASSERT_TRUE(client.until_received(goal));
 }
 
-TEST(Stream, HalfClosesAfterWhatIsQueued) {
-  std::string got;
-  Server server([&](Peer& peer) {
-    got = peer.read_all();
-    peer.send("thanks");
-  });
-  Shard shard;
-  const Target& target = shard.add(server.url());
-  shard.start();
-  Client client(shard);
-  const std::string sent = noise(5'000'000);
-  client.connect(target);
-  client.write(sent, 1);
-  client.shutdown();
-  EXPECT_EQ(client.write("late"), SQ_E_STATE);
-  ASSERT_TRUE(client.until_closed());      // both sides have finished
-  EXPECT_TRUE(got == sent);
-  EXPECT_EQ(client.received, "thanks");
-  EXPECT_TRUE(client.has_eof);
-  EXPECT_EQ(client.status, SQ_OK);
-  EXPECT_EQ(client.detail, "eof");
-  EXPECT_EQ(counts(shard).closed_by_peer, 0u);
-}
-
-TEST(Stream, MayWriteAfterThePeerHasFinished) {
-  Gate done;
-  std::string got;
-  Server server([&](Peer& peer) {
-    ::shutdown(peer.fd, SHUT_WR);
-    got = peer.read_all();
-    done.open();
-  });
-  Shard shard;
-  const Target& target = shard.add(server.url());
-  shard.start();
-  Client client(shard);
-  client.connect(target);
-  ASSERT_TRUE(shard.loop.until([&] { return client.has_eof; }));
-  client.write("still here", 1);
-  ASSERT_TRUE(client.until_written(1));
-  client.close();
-  ASSERT_TRUE(client.until_closed());
-  done.pass();
-  EXPECT_EQ(got, "still here");
-  EXPECT_EQ(counts(shard).closed_by_peer, 1u);
-}
-
-TEST(Stream, AResetIsClosedWithDetailReset) {
-  Server server([&](Peer& peer) {
-    peer.read(3);
-    peer.reset_on_close();
-  });
-  Shard shard;
-  const Target& target = shard.add(server.url());
-  shard.start();
-  Client client(shard);
-  client.connect(target);
-  client.write("abc");
-  ASSERT_TRUE(client.until_closed());
-  EXPECT_EQ(client.kind, SQ_K_CLOSED);
-  EXPECT_EQ(client.detail, "reset");
-  EXPECT_EQ(client.status, SQ_E_CLOSED);
-  EXPECT_EQ(counts(shard).closed_by_peer, 1u);
-}
-
-TEST(Stream, ShowsThePeersLastWordsBeforeAResetThatBreaksOurWrites) {
-  // As a server that answers 413 and closes without reading the body.
-  Server server([&](Peer& peer) {
-    peer.read(10);
-    peer.send("too large");
-  });   // closing with unread data in the socket sends RST
-  Shard shard;
-  const Target& target = shard.add(server.url());
-  shard.start();
-  Client client(shard);
-  const std::string body(20'000'000, 'x');
-  client.connect(target);
-  client.write(body, 1);
-  ASSERT_TRUE(client.until_closed());
-  EXPECT_EQ(client.received, "too large");
-  EXPECT_EQ(client.detail, "reset");
-  EXPECT_TRUE(client.written.empty());
-}
-
-TEST(Stream, ARefusedConnectSaysSo) {
-  Shard shard;
-  Listener listener;
-  const Target& target = shard.add(listener.url());
-  listener.close();
-  shard.start();
-  Client client(shard);
-  ASSERT_EQ(client.connect(target), SQ_OK);
-  ASSERT_TRUE(client.until_closed());
-  EXPECT_FALSE(client.is_open);
-  EXPECT_EQ(client.kind, SQ_K_CONNECT);
-  EXPECT_EQ(client.detail, "refused");
-  EXPECT_EQ(counts(shard).failed, 1u);
-  EXPECT_EQ(counts(shard).opened, 0u);
-}
-
-TEST(Stream, AConnectThatGetsNoAnswerTimesOut) {
-  Listener listener(0);              // a backlog of one: the next SYN is dropped
-  Shard shard;
-  const Target& target = shard.add(listener.url());
-  shard.start();
-  std::vector<std::unique_ptr<Client>> fillers;
-  for (int i = 0; i < 4; ++i) {
-    fillers.push_back(std::make_unique<Client>(shard));
-    fillers.back()->connect(target, {.connect_timeout_ns = 60'000'000'000});
-  }
-  Client client(shard);
-  client.connect(target, {.connect_timeout_ns = 100'000'000});
-  const std::uint64_t begin = shard.loop.now_ns();
-  ASSERT_TRUE(client.until_closed());
-  EXPECT_EQ(client.kind, SQ_K_CONNECT);
-  EXPECT_EQ(client.detail, "timed out");
-  EXPECT_EQ(client.status, SQ_E_TIMEOUT);
-  EXPECT_GE(shard.loop.now_ns() - begin, 100'000'000u);
-  for (auto& filler : fillers) {
-    filler->close();
-    ASSERT_TRUE(filler->until_closed());
-  }
-}
-
-TEST(Stream, CloseIsAnsweredOnceAndDropsWhatIsQueued) {
-  Gate gate;
-  Server server([&](Peer&) { gate.pass(); });   // never reads
-  Shard shard;
-  const Target& target = shard.add(server.url());
-  shard.start();
-  Client client(shard);
-  const std::string body(50'000'000, 'x');
-  client.connect(target);
-  client.write(body, 1);
-  ASSERT_TRUE(client.until_open());
-  client.close();
-  client.close();
-  EXPECT_EQ(client.write("x"), SQ_E_CLOSED);
-  EXPECT_FALSE(client.is_closed);
-  ASSERT_TRUE(client.until_closed());
-  EXPECT_EQ(client.status, SQ_OK);
-  EXPECT_EQ(client.kind, SQ_K_NONE);
-  EXPECT_TRUE(client.written.empty());
-  EXPECT_TRUE(shard.net->is_idle());
-  gate.open();
-}
-
-TEST(Stream, MayBeClosedFromEveryCallback) {
-  Server server([](Peer& peer) { peer.echo(); });
-  Shard shard;
-  const Target& target = shard.add(server.url());
-  shard.start();
-  for (int where = 0; where < 3; ++where) {
-    Client client(shard);
-    if (where == 0) client.on_open = [&] { client.close(); };
-    if (where == 1) client.on_data = [&](std::string_view) -> std::uint64_t { return client.close(), 0; };
-    if (where == 2) client.on_written = [&](void*) { client.close(); };
-    client.connect(target);
-    client.write("abc", 1);
-    client.write("def", 2);
-    ASSERT_TRUE(client.until_closed()) << where;
-    EXPECT_EQ(client.status, SQ_OK);
-    EXPECT_LE(client.written.size(), where == 1 ? 2u : 1u);
-  }
-  // Between the call and the first event.
-  Client early(shard);
-  early.connect(target);
-  early.close();
-  ASSERT_TRUE(early.until_closed());
-  EXPECT_FALSE(early.is_open);
-}
-
 TEST(Stream, SendsAFileRangeBetweenWrites) {
   Server server([](Peer& peer) { peer.echo(); });
   Shard shard;
@@ -549,121 +341,6 @@ TEST(Stream, PacesLargeWrites) {
   }
   EXPECT_LE(wakes, 3 * 500u);
   EXPECT_EQ(client.written.size(), 1u);
-}
-
-TEST(Stream, RefusesMoreThanMaxConnections) {
-  Server server([](Peer& peer) { peer.echo(); });
-  Shard shard;
-  TargetOptions options;
-  options.max_connections = 2;
-  const Target& target = shard.add(server.url(), options);
-  shard.start();
-  Client a(shard), b(shard), c(shard), d(shard);
-  a.connect(target);
-  b.connect(target);
-  c.connect(target);
-  ASSERT_TRUE(c.until_closed());
-  EXPECT_EQ(c.ending(), std::to_string(SQ_K_LIMIT) + " max_connections");
-  ASSERT_TRUE(a.until_open());
-  a.close();
-  ASSERT_TRUE(a.until_closed());
-  d.connect(target);
-  ASSERT_TRUE(d.until_open());
-}
-
-TEST(Stream, UsesTheSourceAddressOfItsSession) {
-  std::mutex mutex;
-  std::vector<std::string> sources;
-  Server server([&](Peer& peer) {
-    sockaddr_in address{};
-    socklen_t length = sizeof address;
-    getpeername(peer.fd, reinterpret_cast<sockaddr*>(&address), &length);
-    char text[64];
-    inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
-    peer.send(text);
-    const std::lock_guard lock(mutex);
-    sources.emplace_back(text);
-  });
-  Shard shard;
-  TargetOptions options;
-  options.sources = {"127.0.0.2", "127.0.0.3"};
-  options.congestion = "reno";
-  const Target& target = shard.add(server.url(), options);
-  shard.start();
-  for (std::uint64_t session = 0; session < 4; ++session) {
-    Client client(shard);
-    client.connect(target, {.session = session});
-    ASSERT_TRUE(client.until_received(9));
-    EXPECT_EQ(client.received, session % 2 ? "127.0.0.3" : "127.0.0.2");
-    client.close();
-    ASSERT_TRUE(client.until_closed());
-  }
-}
-
-TEST(Stream, AnUnknownCongestionControlFailsTheConnect) {
-  Listener listener;
-  Shard shard;
-  TargetOptions options;
-  options.congestion = "nosuch";
-  const Target& target = shard.add(listener.url(), options);
-  shard.start();
-  Client client(shard);
-  client.connect(target);
-  ASSERT_TRUE(client.until_closed());
-  EXPECT_EQ(client.kind, SQ_K_CONNECT);
-}
-
-/// In a child, since the limit is the process's.  The answer is its exit code.
-int in_child(const std::function<bool()>& story) {
-  const pid_t child = fork();
-  if (child == 0) _exit(story() ? 0 : 1);
-  int status = -1;
-  waitpid(child, &status, 0);
-  return status;
-}
-
-TEST(Stream, OutOfDescriptorsIsALocalResource) {
-  Listener listener;
-  const int result = in_child([&] {
-    Shard shard;
-    const Target& target = shard.add(listener.url());
-    shard.start();
-    Client first(shard);
-    first.connect(target);
-    if (!first.until_open()) return false;
-    const int next = ::dup(0);
-    rlimit usual{};
-    getrlimit(RLIMIT_NOFILE, &usual);
-    const rlimit none{static_cast<rlim_t>(next), usual.rlim_max};
-    ::close(next);
-    setrlimit(RLIMIT_NOFILE, &none);
-    Client client(shard);
-    client.connect(target);
-    const bool is_closed = client.until_closed();
-    setrlimit(RLIMIT_NOFILE, &usual);   // a sanitizer's checks need descriptors
-    if (!is_closed) return false;
-    if (client.kind != SQ_K_LOCAL_RESOURCE || client.detail != "EMFILE") return false;
-    // The open one goes on.
-    first.write("x", 1);
-    return first.until_written(1) && !first.is_closed;
-  });
-  EXPECT_EQ(result, 0);
-}
-
-TEST(Stream, OutOfPortsIsALocalResource) {
-  // One source address and one port for it: what a full port range looks like.
-  Listener listener;
-  const int result = in_child([&] {
-    Shard shard;
-    TargetOptions options;
-    options.sources = {"192.0.2.1"};   // no address of this machine
-    const Target& target = shard.add(listener.url(), options);
-    shard.start();
-    Client client(shard);
-    client.connect(target);
-    return client.until_closed() && client.kind == SQ_K_LOCAL_RESOURCE && client.detail == "EADDRNOTAVAIL";
-  });
-  EXPECT_EQ(result, 0);
 }
 
 TEST(Stream, ThousandsAtOnceShareBuffersAndAreAllAccountedFor) {
