@@ -114,7 +114,7 @@ def _locust(bench, url):
 def open_loop(bench):
     """Punctual beside a bare loop as punctual; with a slack that allows it h2load's batches beside h2load, whose clients
     all ask at once. Only the second has a goal: who begins each request when it is due wakes for each
-    (docs/decisions.md)."""
+    (docs/decisions.md). All have as many connections: else a hiccup of the machine makes squall open hundreds more."""
     metrics = [Metric("rate", "requests/s", "{:,.0f}"), Metric("user_us", "user µs/request"),
                Metric("cpu_us", "CPU µs/request", goals={"h2load": "≤ 1.1"}), Metric("sleeps", "sleeps/request")]
     if not servers.find("h2load"):
@@ -125,7 +125,7 @@ def open_loop(bench):
 
         def ours(rate, *options):
             done = squall(bench, ["call", "http.get", url, "--rate", f"{rate}/s", "--for", f"{bench.seconds}s",
-                                  "--shards", 1, *options])
+                                  "--users", H2LOAD_CLIENTS, "--shards", 1, *options])
             return _at_rate(OURS, done.used, done.count, rate, bench.seconds)
 
         for rate in RATES:
