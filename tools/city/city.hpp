@@ -47,6 +47,7 @@ class City {
   /// Every worker behaves so when this returns. Thread: the main one, as for all of these.
   void apply(const Behaviour& behaviour);
   const Behaviour& behaviour() const { return behaviour_; }
+  CmsDesk& cms() { return http_->cms(); }
 
  private:
   Worker& add_worker(std::vector<std::unique_ptr<Worker>>& group);

@@ -73,6 +73,33 @@ StallSchedule read_stall(Wishes wishes) {
   return stall;
 }
 
+CmsBehaviour read_cms(Wishes wishes) {
+  CmsBehaviour cms;
+  cms.visible_after_ns = to_ns(wishes.take("visible_s", 2, kMaxSeconds), 1e9);
+  cms.visible_sigma = wishes.take("visible_sigma", 0, 3);
+  cms.error_rate = wishes.take("errors", 0, 1);
+  cms.never_rate = wishes.take("never", 0, 1);
+  cms.missing_rate = wishes.take("missing", 0, 1);
+  cms.seed = static_cast<std::uint64_t>(wishes.take("seed", 1, 1e15));
+  wishes.expect_no_more();
+  return cms;
+}
+
+std::string describe(const CmsDesk::Counts& counts) {
+  return Json{{"begun", counts.begun},     {"ok", counts.ok},           {"failed", counts.failed},
+              {"never", counts.never},     {"running", counts.running}, {"most_running", counts.most_running},
+              {"overlaps", counts.overlaps}}.dump();
+}
+
+std::string describe(const std::vector<CmsDesk::Event>& events) {
+  Json list = Json::array();
+  for (const auto& event : events) {
+    list.push_back({{"at_ns", event.at_ns}, {"what", event.what}, {"job", event.job}, {"site", event.site},
+                    {"record", event.record}, {"type", event.type}, {"result", event.result}});
+  }
+  return list.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace
 
 std::uint16_t Control::listen(const asio::ip::tcp::endpoint& address) {
@@ -132,11 +159,17 @@ Control::Reply Control::answer(std::string_view method, std::string_view path,
   if (method == "GET" && path == "/counters")
     return {200, to_json(city_.counters(), monotonic_ns())};
   if (method == "GET" && path == "/behaviour") return {200, describe(city_.behaviour())};
+  if (method == "GET" && path == "/cms") return {200, describe(city_.cms().counts())};
+  if (method == "GET" && path == "/cms/journal") return {200, describe(city_.cms().journal(monotonic_ns()))};
   if (method != "POST") return {404, R"({"error":"no such path; see city --help"})"};
 
   if (path == "/reset") {
     city_.reset();
     return {200, "{}"};
+  }
+  if (path == "/cms") {
+    city_.cms().behave(read_cms(Wishes(body)));
+    return {200, describe(city_.cms().counts())};
   }
   Behaviour behaviour = city_.behaviour();
   if (path == "/stall") {

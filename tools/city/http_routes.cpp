@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <boost/beast/http/status.hpp>
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <nlohmann/json.hpp>
+
+#include "worker.hpp"
 
 namespace squall::city {
 namespace {
@@ -69,6 +72,14 @@ std::optional<std::int64_t> milliseconds_or_refuse(Visit& visit, Answer& answer)
   }
   refuse(answer, 400, "the path needs milliseconds from 0 to 3600000");
   return std::nullopt;
+}
+
+/// Takes the first segment off a path that begins with a slash.
+std::string_view take_segment(std::string_view& path) {
+  if (path.starts_with('/')) path.remove_prefix(1);
+  const auto segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
 }
 
 void page(Visit&, Answer& answer) {
@@ -278,6 +289,39 @@ void memory(Visit&, Answer& answer) {
       {{"mem_mb", pages_resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 1e6}});
 }
 
+/// A page of the content system: /s/SITE/PATH.
+void site_page(Visit& visit, Answer& answer) {
+  std::string_view path = visit.rest;
+  const auto site = take_segment(path);
+  if (path.starts_with('/')) path.remove_prefix(1);
+  if (site.empty() || path.empty()) return refuse(answer, 404, "the path needs a site and a page");
+  const auto page = visit.shared.cms.page(site, path, monotonic_ns());
+  if (!page.is_there) return refuse(answer, 404, "no such page");
+  answer.content_type = kHtml;
+  answer.fields = fmt::format("ETag: \"{}\"\r\n", page.revision);
+  answer.own_text = fmt::format("<!doctype html>\n<!-- rev:{} -->\n<body>", page.revision);
+  answer.own_text.resize(std::max(page.bytes, answer.own_text.size()), 'x');
+}
+
+/// POST /cms/jobs begins one and answers its id; POST /cms/jobs/ID/end ends it and answers OK or ERR.
+void cms(Visit& visit, Answer& answer) {
+  std::string_view rest = visit.rest;
+  if (take_segment(rest) != "jobs") return refuse(answer, 404, "no such operation");
+  if (rest.empty()) {
+    const auto field = [&](std::string_view name) { return url_decode(query_value(visit.body, name)); };
+    const std::string site = field("site"), record = field("record"), type = field("type");
+    if (site.empty() || record.empty() || type.empty()) return refuse(answer, 400, "a job needs site, record and type");
+    answer.own_text = visit.shared.cms.begin_job(site, record, type, monotonic_ns());
+    answer.status = 201;
+    return;
+  }
+  const auto id = take_segment(rest);
+  if (rest != "/end") return refuse(answer, 404, "no such operation");
+  auto result = visit.shared.cms.end_job(id, monotonic_ns());
+  if (!result) return refuse(answer, 404, "no such job runs");
+  answer.own_text = std::move(*result);
+}
+
 void unknown(Visit&, Answer& answer) { refuse(answer, 404, "the city has no such path"); }
 
 constexpr bool kKeeps = true, kPasses = false;
@@ -307,6 +351,8 @@ constexpr Route kRoutes[] = {
     {"me", kPasses, Route::kRead, me},
     {"basic", kPasses, Route::kAny, basic},
     {"mem", kPasses, Route::kRead, memory},
+    {"s", kPasses, Route::kRead, site_page},
+    {"cms", kKeeps, Route::kWrite, cms},
 };
 constexpr Route kUnknown = {"?", kPasses, Route::kAny, unknown};
 
@@ -314,14 +360,6 @@ bool is_class(std::string_view segment) {
   return (segment.size() == 2 || segment.size() == 3) && segment[0] >= 'A' && segment[0] <= 'Z' &&
          std::all_of(segment.begin() + 1, segment.end(),
                      [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/// Takes the first segment off a path that begins with a slash.
-std::string_view take_segment(std::string_view& path) {
-  if (path.starts_with('/')) path.remove_prefix(1);
-  const auto segment = path.substr(0, path.find('/'));
-  path.remove_prefix(segment.size());
-  return segment;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "cms_desk.hpp"
 #include "filler.hpp"
 #include "http_request.hpp"
 #include "login_book.hpp"
@@ -42,6 +43,7 @@ struct HttpShared {
   static constexpr std::size_t kMaxErrorEvery = 1000;
   Filler filler;
   LoginBook logins;
+  CmsDesk cms;
   std::array<std::atomic<std::uint64_t>, kMaxErrorEvery + 1> error_every{};  // requests seen, by N
   std::atomic<std::uint64_t> numbered{0};  // answers of /numbered
   std::atomic<std::uint64_t> connections{0};  // gives connections their number in the journal

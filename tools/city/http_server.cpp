@@ -66,6 +66,7 @@ void HttpServer::add_to(HttpCounters& plain, HttpCounters& tls) {
 void HttpServer::reset() {
   for (auto& count : shared_.error_every) count = 0;
   shared_.logins.clear();
+  shared_.cms.reset();
   for (auto& desk : desks_) {
     desk->worker.ask([&desk] {
       ++desk->resets;

@@ -24,6 +24,7 @@ class HttpServer {
   /// Adds all desks' counts up, and sees that the journal on disk is as far as they are.
   void add_to(HttpCounters& plain, HttpCounters& tls);
   void reset();
+  CmsDesk& cms() { return shared_.cms; }
 
  private:
   HttpDesk& desk_of(const Worker& worker);

@@ -49,6 +49,8 @@ Control port:  GET /counters   POST /reset   GET /behaviour   POST /calm
   POST /delay  {"ms":20,"slow_ms":100,"slow_rate":0.01,"tls_ms":0}
   POST /errors {"rate":0.05,"status":503}
   POST /close  {"after":7,"announce":true}                     end connections after so many answers
+  POST /cms    {"visible_s":2,"visible_sigma":0,"errors":0.1,"never":0.05,"missing":0.02,"seed":1}   jobs and pages
+  GET /cms     GET /cms/journal                                what jobs there were, and when
 )";
 
 namespace {
