@@ -104,9 +104,10 @@ class OpenPopulation final : public Population {
 
   void arrive(const Arrival& arrival) {
     ++seen_;
-    const std::uint32_t entry = plan().choice->of_arrival(arrival.index);
+    const std::uint32_t planned = plan().choice->of_arrival(arrival.index);
     // A finished task's arrivals are no longer generated; the others keep their rate.
-    if (task_is_finished(entry)) return not_due();
+    if (task_is_finished(planned)) return not_due();
+    const std::uint32_t entry = eligible_instead_of(planned, arrival);
     if (!waiting_.empty()) return wait(entry, arrival);
     User* user = free_user();
     if (!user) return wait(entry, arrival);
@@ -121,6 +122,15 @@ class OpenPopulation final : public Population {
         break;
     }
     user->begin_iteration(entry, due_ns(arrival), due_ns(arrival), arrival.index);
+  }
+
+  /// What it `needs` is not free: another task whose is. Without another it begins, and meets its `when_empty`.
+  std::uint32_t eligible_instead_of(std::uint32_t planned, const Arrival& arrival) const {
+    if (has_what_it_needs(planned)) return planned;
+    const std::uint32_t other = plan().choice->choose_for_arrival(arrival.index, [this](std::uint32_t entry) {
+      return !task_is_finished(entry) && has_what_it_needs(entry);
+    });
+    return other < plan().choice->entries() ? other : planned;
   }
 
   void not_due() {

@@ -308,6 +308,9 @@ class Plan::Builder final : public StepBinder {
     if (spec.new_connection && spec.sessions) {
       refuse(spec.mark, "'connection: new' and 'sessions' exclude each other: a shared session has no iteration of its own");
     }
+    if (spec.eligible_at_user_start && spec.load.model == Load::Model::open) {
+      refuse(spec.mark, "'eligible: at_user_start' is for closed and fleet load: in open load a user is made when an arrival needs one");
+    }
     if (spec.bytes_per_s > 0) refuse(spec.mark, "'bytes' of a population is not supported yet");
     PopulationPlan plan;
     plan.spec = &spec;
@@ -316,7 +319,6 @@ class Plan::Builder final : public StepBinder {
     std::vector<double> weights;
     for (const auto& [task, weight] : spec.tasks) {
       task_ = &plan_.scenario_.tasks[task];
-      if (task_->needs != kNone) refuse(task_->mark, "'needs' is not supported yet");
       TaskPlan task_plan;
       task_plan.task = task;
       task_plan.budget = budget(task_->stop_after, fmt::format("task {}", task_->name), task, kNone);

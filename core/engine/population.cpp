@@ -17,6 +17,7 @@ std::unique_ptr<Population> Population::make(Shard& shard, const PopulationPlan&
 
 Population::Population(Shard& shard, const PopulationPlan& plan)
     : shard_(shard), plan_(plan), finished_(plan.tasks.size(), false) {
+  for (std::uint32_t entry = 0; entry < plan.tasks.size(); ++entry) has_needs_ = has_needs_ || needs_of(entry) != kNone;
   // Owned users are numbered within one turn of the slot table, so that users_ has no holes.
   const SlotTable& slots = shard.slots();
   rank_.assign(slots.size(), kNone);
@@ -192,20 +193,17 @@ BudgetLease::Answer Population::take_request_token(User& user) {
   const auto first = take(of_task, unit, &user);
   if (first != BudgetLease::Answer::taken) return first;
   const auto second = take(plan_.budget, unit, &user);
-  if (second != BudgetLease::Answer::taken && of_task != kNone &&
-      shard_.plan().budgets()[of_task].unit == unit) {
-    shard_.give_back_token(of_task);
-  }
+  if (second != BudgetLease::Answer::taken) give_back(of_task, unit);
   return second;
 }
 
+void Population::give_back(std::uint32_t budget, BudgetPlan::Unit unit) {
+  if (budget != kNone && shard_.plan().budgets()[budget].unit == unit) shard_.give_back_token(budget);
+}
+
 void Population::give_back_request_token(User& user) {
-  const auto give_back = [this](std::uint32_t budget) {
-    if (budget == kNone || shard_.plan().budgets()[budget].unit != BudgetPlan::Unit::requests) return;
-    shard_.give_back_token(budget);
-  };
-  give_back(plan_.tasks[user.task()].budget);
-  give_back(plan_.budget);
+  give_back(plan_.tasks[user.task()].budget, BudgetPlan::Unit::requests);
+  give_back(plan_.budget, BudgetPlan::Unit::requests);
 }
 
 BudgetLease::Answer Population::take_iteration_token(std::uint32_t entry, User* waiter) {
@@ -214,11 +212,58 @@ BudgetLease::Answer Population::take_iteration_token(std::uint32_t entry, User* 
   const auto first = take(of_task, unit, waiter);
   if (first != BudgetLease::Answer::taken) return first;
   const auto second = take(plan_.budget, unit, waiter);
-  if (second != BudgetLease::Answer::taken && of_task != kNone &&
-      shard_.plan().budgets()[of_task].unit == unit) {
-    shard_.give_back_token(of_task);
-  }
+  if (second != BudgetLease::Answer::taken) give_back(of_task, unit);
   return second;
+}
+
+std::uint32_t Population::needs_of(std::uint32_t entry) const {
+  return shard_.plan().scenario().tasks[plan_.tasks[entry].task].needs;
+}
+
+bool Population::has_what_it_needs(std::uint32_t entry) const {
+  if (!has_needs_) return true;
+  const std::uint32_t needs = needs_of(entry);
+  return needs == kNone || shard_.records(needs).has_free();
+}
+
+std::vector<bool> Population::eligible_now() const {
+  std::vector<bool> eligible;
+  for (std::uint32_t entry = 0; entry < plan_.tasks.size(); ++entry) eligible.push_back(has_what_it_needs(entry));
+  return eligible;
+}
+
+bool Population::may_begin(const User& user, std::uint32_t entry) const {
+  if (finished_[entry]) return false;
+  return plan_.spec->eligible_at_user_start ? user.was_eligible(entry) : has_what_it_needs(entry);
+}
+
+/// Datasets for whose records the tasks that are left wait; empty: nothing that can still come is waited for.
+std::vector<std::uint32_t> Population::needed_now() const {
+  std::vector<std::uint32_t> needed;
+  if (plan_.spec->eligible_at_user_start) return needed;
+  for (std::uint32_t entry = 0; entry < plan_.tasks.size(); ++entry) {
+    if (!finished_[entry] && needs_of(entry) != kNone) needed.push_back(needs_of(entry));
+  }
+  return needed;
+}
+
+std::uint32_t Population::choose_instead(User& user, const std::vector<std::uint32_t>& skipped) {
+  if (!plan_.spec->load.every_by_task.empty()) return kNone;   // each task has a clock of its own
+  const auto& choice = *plan_.choice;
+  const auto may = [&](std::uint32_t entry) {
+    return may_begin(user, entry) && std::ranges::find(skipped, entry) == skipped.end();
+  };
+  const std::uint64_t turn = user.choice_turn;
+  const std::uint32_t entry = plan_.spec->load.model == Load::Model::open
+                                  ? choice.choose_for_arrival(user.arrival_index, may)
+                                  : choice.choose(user.index(), user.choice_turn, may);
+  if (entry < choice.entries() && take_iteration_token(entry, nullptr) == BudgetLease::Answer::taken) {
+    give_back(plan_.tasks[user.task()].budget, BudgetPlan::Unit::iterations);
+    give_back(plan_.budget, BudgetPlan::Unit::iterations);
+    return entry;
+  }
+  user.choice_turn = turn;
+  return kNone;
 }
 
 std::uint32_t Population::choose_task(User& user) {
@@ -226,8 +271,14 @@ std::uint32_t Population::choose_task(User& user) {
   while (!is_stopped_) {
     const std::uint64_t turn = user.choice_turn;
     const std::uint32_t entry = choice.choose(user.index(), user.choice_turn,
-                                              [this](std::uint32_t candidate) { return !finished_[candidate]; });
-    if (entry == choice.entries()) break;
+                                              [&](std::uint32_t candidate) { return may_begin(user, candidate); });
+    if (entry == choice.entries()) {
+      const auto needed = needed_now();
+      if (needed.empty()) break;
+      user.choice_turn = turn;   // its turn has not passed
+      if (user.wait_until_free(needed)) return kNone;
+      continue;
+    }
     switch (take_iteration_token(entry, &user)) {
       case BudgetLease::Answer::taken: return entry;
       case BudgetLease::Answer::waiting:

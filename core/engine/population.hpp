@@ -61,6 +61,10 @@ class Population {
   BudgetLease::Answer take_request_token(User& user);
   /// The operation that it was for did not begin.
   void give_back_request_token(User& user);
+  /// Another entry for a pass that found no record, due when that was; kNone: there is none.
+  std::uint32_t choose_instead(User& user, const std::vector<std::uint32_t>& skipped);
+  /// By entry of plan().tasks: whether what it `needs` is free at this moment.
+  std::vector<bool> eligible_now() const;
 
  protected:
   Population(Shard& shard, const PopulationPlan& plan);
@@ -84,8 +88,10 @@ class Population {
   bool all_finished() const;
   /// A token for an iteration of this entry of `tasks`, where a budget counts iterations.
   BudgetLease::Answer take_iteration_token(std::uint32_t entry, User* waiter);
-  /// For closed and fleet users: which task is next; kNone: none is left, or the user waits for a token.
+  /// For closed and fleet users: which task is next; kNone: none is left, or the user waits for a token or a record.
   std::uint32_t choose_task(User& user);
+  /// Whether the record that this entry `needs` is free.
+  bool has_what_it_needs(std::uint32_t entry) const;
 
   const std::vector<std::unique_ptr<User>>& users() const { return users_; }
 
@@ -95,6 +101,10 @@ class Population {
   std::size_t session_place(const User& user) const;   // in sessions_, times the number of protocols
   void close_sessions(std::size_t first);
   bool all_have_stopped() const;
+  std::uint32_t needs_of(std::uint32_t entry) const;
+  bool may_begin(const User& user, std::uint32_t entry) const;
+  std::vector<std::uint32_t> needed_now() const;
+  void give_back(std::uint32_t budget, BudgetPlan::Unit unit);
 
   Shard& shard_;
   const PopulationPlan& plan_;
@@ -102,6 +112,7 @@ class Population {
   std::vector<std::uint32_t> rank_;            // slot -> rank within one turn of the slot table
   std::uint32_t owned_per_turn_ = 0;
   std::vector<bool> finished_;                 // by entry of plan().tasks
+  bool has_needs_ = false;                     // of any entry
   std::vector<void*> sessions_;                // by (rank or session, protocol)
   std::uint64_t begin_ns_ = 0;
   std::uint64_t present_ = 0;

@@ -43,12 +43,8 @@ class Compiler {
   }
   void compile(const Step& step, const WaitStep&, int) { emit(Code::wait, &step); }
   void compile(const Step& step, const SetStep&, int) { emit(Code::set, &step); }
-  void compile(const Step& step, const AcquireStep&, int) {
-    binder_.refuse(step.mark, "'acquire' is not supported yet");
-  }
-  void compile(const Step& step, const ReleaseStep&, int) {
-    binder_.refuse(step.mark, "'release' is not supported yet");
-  }
+  void compile(const Step& step, const AcquireStep&, int) { emit(Code::acquire, &step); }
+  void compile(const Step& step, const ReleaseStep&, int) { emit(Code::release, &step); }
   void compile(const Step& step, const InterruptStep&, int) { emit(Code::interrupt, &step); }
   void compile(const Step&, const DoStep& what, int depth) {
     block(scenario_.tasks[what.task].steps, depth + 1);

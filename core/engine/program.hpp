@@ -25,6 +25,8 @@ struct Instruction {
     satisfied,   // UntilStep            back to the body, or on: success or time-out
     group,       // GroupStep            pushes a frame
     group_end,   // GroupStep            pops it: one sample
+    acquire,     // AcquireStep          waits, or ends the part, when no record is free
+    release,     // ReleaseStep
     interrupt,   // InterruptStep
     end,
   };

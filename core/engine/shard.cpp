@@ -46,9 +46,9 @@ RecorderOptions recorder_options(const Plan& plan, std::uint32_t shard) {
 
 }  // namespace
 
-Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplink,
-             std::vector<std::atomic<std::uint64_t>>& positions, ShardOptions options)
-    : plan_(plan), slots_(slots), loop_(loop), uplink_(uplink), positions_(positions), options_(options),
+Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplink, SharedData& shared,
+             ShardOptions options)
+    : plan_(plan), slots_(slots), loop_(loop), uplink_(uplink), shared_(shared), options_(options),
       recorder_(recorder_options(plan, options.index)), protocols_(plan.protocols().size()) {
   handle_.loop = &loop;
   handle_.shard = this;

@@ -22,6 +22,7 @@
 #include "engine/plan.hpp"
 #include "engine/population.hpp"
 #include "engine/shard_handle.hpp"
+#include "engine/shared_data.hpp"
 #include "load/budget.hpp"
 #include "net/shard_net.hpp"
 #include "stats/recorder.hpp"
@@ -56,9 +57,8 @@ struct ShardOptions {
 
 class Shard final {
  public:
-  /// The plan, slots and positions outlive it; so does the loop, whose thread is this shard's.
-  Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplink,
-        std::vector<std::atomic<std::uint64_t>>& positions, ShardOptions options);
+  /// The plan, slots and shared data outlive it; so does the loop, whose thread is this shard's.
+  Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplink, SharedData& shared, ShardOptions options);
   ~Shard();
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -90,8 +90,9 @@ class Shard final {
   std::uint64_t drain_end_ns() const { return drain_end_ns_; }
   std::uint64_t load_end_ns() const { return load_end_ns_; }
   std::uint64_t next_position(std::uint32_t dataset) {
-    return positions_[dataset].fetch_add(1, std::memory_order_relaxed);
+    return shared_.positions[dataset].fetch_add(1, std::memory_order_relaxed);
   }
+  RecordStore& records(std::uint32_t dataset) { return *shared_.records[dataset]; }
 
   /// Starts a user at a run time before 0 (connect_over).
   void start_at(User& user, std::int64_t run_time_ns);
@@ -161,7 +162,7 @@ class Shard final {
   const SlotTable& slots_;
   Loop& loop_;
   Uplink& uplink_;
-  std::vector<std::atomic<std::uint64_t>>& positions_;
+  SharedData& shared_;
   ShardOptions options_;
   ShardHandle handle_;
   Recorder recorder_;

@@ -23,6 +23,10 @@ User::User(Population& population, std::uint64_t index, std::uint32_t rank)
 }
 
 User::~User() {
+  if (records_) {
+    leave_line(std::move(records_->waiter));
+    stop_watching();
+  }
   population_.shard().loop().disarm(wait_);
   population_.shard().loop().disarm(clock);
 }
@@ -32,6 +36,7 @@ User::~User() {
 void User::start() {
   state_ = State::starting;
   stop_after_part_ = false;
+  if (population_.plan().spec->eligible_at_user_start) records().eligible = population_.eligible_now();
   due_ns_ = ready_ns_ = population_.shard().loop().now_ns();
   run_part(Part::connect, population_.plan().connect);
 }
@@ -65,6 +70,7 @@ void User::retire() {
   if (state_ != State::free) return;
   if (waits_for_token_) population_.shard().unpark(*this);
   waits_for_token_ = false;
+  stop_watching();
   population_.shard().loop().disarm(clock);
   state_ = State::stopping;
   due_ns_ = ready_ns_ = population_.shard().loop().now_ns();
@@ -87,11 +93,18 @@ void User::cut(bool is_final) {
     population_.shard().unpark(*this);
     waits_for_token_ = false;
     leave(End::cut, ErrorClass::none);
+  } else if (records_ && records_->waiter) {
+    leave_line(std::move(records_->waiter));
+    leave(End::cut, ErrorClass::none);
   }
 }
 
 void User::drop_wait() {
   Shard& shard = population_.shard();
+  if (records_ && records_->waiter) {   // nobody knows when one comes back
+    leave_line(std::move(records_->waiter));
+    return leave(End::cut, ErrorClass::none);
+  }
   if (state_ != State::iterating || !wait_.armed || wait_.at_ns <= shard.drain_end_ns()) return;
   shard.loop().disarm(wait_);
   leave(End::cut, ErrorClass::none);
@@ -101,6 +114,9 @@ void User::end_life() {
   population_.shard().loop().disarm(clock);
   population_.close_session(*this);
   clear_iteration();
+  stop_watching();
+  hand_back_all(/*for_user_too=*/true);
+  records_.reset();
   locals_.reset();
   local_life_.reset();
   user_picks_.reset();
@@ -127,6 +143,10 @@ void User::part_is_over(Part part, End end) {
       IterationCounts& counts = population_.counts();
       ++(end == End::completed ? counts.completed : end == End::cut ? counts.cut : counts.interrupted);
       clear_iteration();
+      if (records_) {
+        records_->skipped.clear();
+        records_->waits_instead = false;
+      }
       if (population_.plan().spec->new_connection) population_.close_session(*this);
       if (!retiring_ && !stop_after_part_) {
         state_ = State::free;

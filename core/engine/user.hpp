@@ -12,6 +12,7 @@
 
 #include "engine/call.hpp"
 #include "engine/plan.hpp"
+#include "engine/record_store.hpp"
 #include "net/environment.hpp"
 #include "payload/template.hpp"
 #include "stats/sample.hpp"
@@ -61,6 +62,12 @@ class User final : public Scope {
   std::uint64_t free_since_ns() const { return free_since_ns_; }
   std::uint32_t task() const { return task_; }
 
+  /// Free, but each task that is left needs a record: the population is told again when one of these datasets has one.
+  /// False, and it does not wait: one has by now.
+  bool wait_until_free(const std::vector<std::uint32_t>& datasets);
+  /// `eligible: at_user_start`: by entry of the population's tasks, what was free when it started.
+  bool was_eligible(std::uint32_t entry) const;
+
   // From the shard.
   void on_call_done(Call& call);
   void resume();               // a timer or a token it waited for
@@ -90,6 +97,17 @@ class User final : public Scope {
     ErrorClass error = ErrorClass::none;
   };
   enum class Next : std::uint8_t { go_on, stop };   // of the interpreter
+  static constexpr std::uint64_t kIdlePassNs = 1'000'000;   // what a loop around nothing waits each time
+  struct Held { std::uint32_t dataset, slot, record; bool for_user; };
+  /// Of those who acquire exclusive records; user_records.cpp.
+  struct Records {
+    std::vector<Held> held;
+    std::unique_ptr<RecordStore::Waiter> waiter;                  // in line for a record
+    std::vector<std::unique_ptr<RecordStore::Waiter>> watching;   // in line to hear that one is free
+    std::vector<std::uint32_t> skipped;   // entries that this pass has tried
+    bool waits_instead = false;           // there was no other entry
+    std::vector<bool> eligible;           // at_user_start; else empty
+  };
 
   void run_part(Part part, const Program& program);
   void run();
@@ -120,7 +138,22 @@ class User final : public Scope {
   void capture(Call& call);
   std::optional<Value> read_capture(const Capture& capture, Call& call);
   void keep(std::uint32_t slot, Value value, bool for_user);
+  void forget(std::uint32_t slot);
   void clear_iteration();
+  Records& records();
+  Next acquire(const Instruction& code);
+  Next release_record(const Instruction& code);
+  Next skip_iteration(const Instruction& code);
+  Next interrupt_for_want_of_record();
+  void hold(const AcquireStep& what, std::uint32_t record);
+  bool hand_back(std::uint32_t slot);
+  void hand_back(const Held& held);
+  void hand_back_all(bool for_user_too);
+  std::unique_ptr<RecordStore::Waiter> make_waiter(RecordStore& store);
+  void record_came();
+  void record_is_free(RecordStore::Waiter& told);
+  void leave_line(std::unique_ptr<RecordStore::Waiter> waiter);
+  void stop_watching();
   Value* locals();
   // To the observer; user_observed.cpp.
   std::string_view part_name() const;
@@ -150,6 +183,7 @@ class User final : public Scope {
   std::uint64_t turns_ = 0;        // iterations begun
   std::uint32_t ended_data_ = kNone;   // the dataset that had no record for this iteration
   std::vector<Frame> frames_;
+  std::unique_ptr<Records> records_;
   std::unique_ptr<Value[]> locals_;
   std::unique_ptr<std::uint8_t[]> local_life_;  // 0 none, 1 iteration, 2 user
   std::unique_ptr<Value[]> states_;

@@ -53,6 +53,8 @@ class UserObserver {
   virtual void call_ends(const Call& call, const CallReport& report) = 0;
   /// A step without an operation failed, or one whose operation could not begin.
   virtual void step_failed(const Step& step, ErrorClass error, std::string_view why) = 0;
+  /// A user holds an exclusive record now.
+  virtual void acquired(const Dataset& data, std::uint32_t record) = 0;
   virtual void group_ends(const SeriesKey& key, const Sample& sample) = 0;
   /// What a plugin reports outside its calls.
   virtual void delivered(const SeriesKey& key, const Sample& sample) = 0;

@@ -31,12 +31,16 @@ void User::keep(std::uint32_t slot, Value value, bool for_user) {
   local_life_[slot] = for_user ? kUserLife : kIterationLife;
 }
 
+void User::forget(std::uint32_t slot) {
+  local_life_[slot] = 0;
+  locals_[slot] = {};
+}
+
 void User::clear_iteration() {
+  hand_back_all(/*for_user_too=*/false);
   if (local_life_) {
     for (std::uint32_t i = 0; i < population_.plan().spec->locals; ++i) {
-      if (local_life_[i] != kIterationLife) continue;
-      local_life_[i] = 0;
-      locals_[i] = {};
+      if (local_life_[i] == kIterationLife) forget(i);
     }
   }
   if (picks_) picks_.reset();

@@ -11,11 +11,6 @@
 #include "payload/random_stream.hpp"
 
 namespace squall {
-namespace {
-
-constexpr std::uint64_t kIdlePassNs = 1'000'000;  // what a loop around nothing waits each time
-
-}  // namespace
 
 void User::run_part(Part part, const Program& program) {
   part_ = part;
@@ -107,6 +102,8 @@ User::Next User::step(const Instruction& code) {
       ++pc_;
       return Next::go_on;
     }
+    case Code::acquire: return acquire(code);
+    case Code::release: return release_record(code);
     case Code::interrupt: leave(End::interrupted, ErrorClass::none); return Next::stop;
     case Code::end: leave(End::completed, ErrorClass::none); return Next::stop;
   }

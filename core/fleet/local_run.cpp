@@ -58,7 +58,7 @@ class LocalRun final : public ShardLink {
  public:
   LocalRun(const Plan& plan, LocalRunOptions options, OutputRunner* outputs)
       : plan_(plan), options_(std::move(options)), outputs_(outputs), slots_(options_.shards),
-        positions_(plan.scenario().datasets.size()), resolver_(control_), signals_(control_, SIGINT, SIGTERM),
+        shared_(plan.scenario()), resolver_(control_), signals_(control_, SIGINT, SIGTERM),
         tick_(control_), watch_(plan), next_look_(control_) {
     options_.controller.shards = options_.shards;
     controller_ = std::make_unique<Controller>(plan, *this, options_.controller);
@@ -91,6 +91,7 @@ class LocalRun final : public ShardLink {
     if (!start_error_.empty()) return Error{start_error_};
     controller_->tick(run_time());
     RunResult result = controller_->result();
+    result.records = shared_.record_totals();
     result.is_abandoned = is_abandoned_;
     for (auto& window : controller_->take_windows()) keep_window(std::move(window));
     if (outputs_) {
@@ -178,7 +179,7 @@ class LocalRun final : public ShardLink {
     options.resolver = &resolver_;
     options.observer = options_.observer;
     options.traffic = options_.traffic;
-    own.shard = std::make_unique<Shard>(plan_, slots_, *own.loop, own, positions_, options);
+    own.shard = std::make_unique<Shard>(plan_, slots_, *own.loop, own, shared_, options);
     own.thread = std::thread([this, &own, index] {
       name_thread(index);
       own.thread_id = ::gettid();
@@ -297,7 +298,7 @@ class LocalRun final : public ShardLink {
   LocalRunOptions options_;
   OutputRunner* outputs_;
   SlotTable slots_;
-  std::vector<std::atomic<std::uint64_t>> positions_;   // of sequential datasets, over all shards
+  SharedData shared_;
   asio::io_context control_{1};
   Resolver resolver_;
   asio::signal_set signals_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "stats/record_totals.hpp"
 #include "stats/snapshot.hpp"
 #include "stats/threshold.hpp"
 #include "stats/verdict.hpp"
@@ -42,6 +43,7 @@ struct RunResult {
   Snapshot snapshot;
   std::vector<ThresholdResult> thresholds;
   Verdict verdict;
+  std::vector<RecordTotals> records;                           // of exclusive datasets
   std::vector<OutputAccount> outputs;
   std::vector<JournalEntry> journal;
   std::vector<std::shared_ptr<const MergedWindow>> timeline;   // every second of the run, oldest first

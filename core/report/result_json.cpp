@@ -173,6 +173,21 @@ std::string result_json(const RunResult& result) {
   }
   document["populations"] = std::move(list);
   list = Json::array();
+  for (const RecordTotals& records : result.records) {
+    list.push_back({{"dataset", records.dataset},
+                    {"records", records.records},
+                    {"acquired", records.acquired},
+                    {"handed_back", records.handed_back},
+                    {"held_most", records.held_most},
+                    {"least_used", records.least_used},
+                    {"most_used", records.most_used},
+                    {"found_none", records.found_none},
+                    {"waited", records.waited.count()},
+                    {"waited_in_vain", records.in_vain},
+                    {"waited_ms", spread(records.waited)}});
+  }
+  document["records"] = std::move(list);
+  list = Json::array();
   for (const ThresholdResult& threshold : result.thresholds) {
     list.push_back({{"rule", threshold.rule}, {"value", threshold.value}, {"unit", threshold.unit},
                     {"passed", threshold.passed}});

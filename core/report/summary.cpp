@@ -105,6 +105,26 @@ void add_iterations(std::string& out, const RunResult& result) {
   }
 }
 
+/// Exclusive records: how much each was used, and who had to wait for one.
+void add_records(std::string& out, const RunResult& result) {
+  for (const RecordTotals& records : result.records) {
+    out += fmt::format("records     {}: {} of {} held at most, acquired {}, each {} to {} times", printable(records.dataset),
+                       count_text(records.held_most), count_text(records.records), count_text(records.acquired),
+                       count_text(records.least_used), count_text(records.most_used));
+    if (records.waited.count() > 0) {
+      out += fmt::format("; {} waited, p99 {}, max {}", count_text(records.waited.count()),
+                         time_text(static_cast<double>(records.waited.quantile_ns(0.99))),
+                         time_text(static_cast<double>(records.waited.max_ns())));
+    }
+    if (records.found_none > 0) out += fmt::format("; {} found none", count_text(records.found_none));
+    if (records.in_vain > 0) out += fmt::format("; {} waited in vain", count_text(records.in_vain));
+    if (records.acquired > records.handed_back) {
+      out += fmt::format("; {} never came back", count_text(records.acquired - records.handed_back));
+    }
+    out += "\n";
+  }
+}
+
 /// What plugins count beside samples: one line for each population and operation.
 void add_counters(std::string& out, const RunResult& result) {
   std::string line;
@@ -179,6 +199,7 @@ std::string summary_text(const RunResult& result, const SummaryStyle& style) {
   add_series(out, result, style);
   add_errors(out, result);
   add_iterations(out, result);
+  add_records(out, result);
   add_counters(out, result);
   add_generator(out, result);
   const SampleCounts totals = result.snapshot.totals();

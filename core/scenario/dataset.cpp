@@ -86,16 +86,17 @@ class CellWriter {
 
   std::optional<DataError> set_columns(std::vector<std::string> names) {
     data_.columns_ = std::move(names);
-    for (const auto& [column, value] : where_) {
+    for (const auto& [column, values] : where_) {
       const auto index = data_.column(column);
       if (!index) return DataError{fmt::format("no column '{}', which `where` asks for", column), 1, 1};
-      filters_.emplace_back(*index, value);
+      filters_.emplace_back(*index, &values);
     }
     return std::nullopt;
   }
 
   void end_row() {
-    const bool kept = std::ranges::all_of(filters_, [&](const auto& f) { return cell(f.first) == f.second; });
+    const bool kept = std::ranges::all_of(
+        filters_, [&](const auto& f) { return std::ranges::find(*f.second, cell(f.first)) != f.second->end(); });
     if (kept) { ++data_.rows_; return; }
     data_.ends_.resize(data_.ends_.size() - columns());
     length_ = data_.ends_.back();
@@ -115,7 +116,7 @@ class CellWriter {
 
   Dataset& data_;
   const Dataset::Where& where_;
-  std::vector<std::pair<std::uint32_t, std::string>> filters_;
+  std::vector<std::pair<std::uint32_t, const std::vector<std::string>*>> filters_;   // column, any of these
   std::size_t length_ = 0;
   bool appends_ = false;
 };

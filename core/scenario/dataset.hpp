@@ -30,7 +30,8 @@ struct DataError {
 class Dataset {
  public:
   enum class Format : std::uint8_t { csv, json_lines };
-  using Where = std::vector<std::pair<std::string, std::string>>;  // column, value: records that have all
+  /// Columns, and the values of which a record must have one in them.
+  using Where = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
   /// Takes the file's bytes over. RFC 4180 with header row; BOM and CRLF are accepted. An empty set of
   /// records is not an error here (the loader decides).

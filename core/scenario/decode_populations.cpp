@@ -238,4 +238,35 @@ Budget Decoder::decode_budget(const Node& given) {
   return budget;
 }
 
+/// `profiles` names groups of populations, and one of them runs. What --only says comes first.
+void Decoder::decode_profiles(const Node* profiles, const Node* chosen) {
+  only_ = options_.only;
+  if (profiles == nullptr || profiles->is_null()) {
+    if (chosen) error(*chosen, "'profile' says which of 'profiles' runs, and there are none", "write `profiles: { small: [ visitors ] }`");
+    if (options_.profile) option_error(fmt::format("--profile {}: the scenario has no profiles", *options_.profile));
+    return;
+  }
+  if (!profiles->is_map()) return error(*profiles, fmt::format("'profiles' is a map of names and populations, this is {}", profiles->kind_name()));
+  const std::string wanted = options_.profile ? *options_.profile : chosen ? text(*chosen, NameScope{.env = true}, "'profile'") : "";
+  std::vector<std::string> names, known;
+  for (const PopulationSpec& population : scenario_.populations) known.push_back(population.name);
+  bool is_found = false;
+  for (std::size_t i = 0; i < profiles->keys.size(); ++i) {
+    names.push_back(profiles->keys[i].text);
+    const Node given = fold(profiles->items[i], {});
+    const std::vector<Node> list = given.is_list() ? given.items : std::vector<Node>{given};
+    const bool is_wanted = profiles->keys[i].text == wanted && options_.only.empty();
+    is_found = is_found || profiles->keys[i].text == wanted;
+    for (const Node& population : list) {
+      if (!population.is_scalar()) error(population.mark.line ? population : profiles->keys[i], "a profile is a list of populations");
+      else if (std::ranges::find(known, population.text) == known.end()) unknown(population, "population", population.text, known);
+      else if (is_wanted) only_.push_back(population.text);
+    }
+  }
+  if (is_found || !options_.only.empty()) return;
+  if (options_.profile) option_error(fmt::format("--profile {}: no such profile", wanted), suggestion("profile", wanted, names));
+  else if (chosen) unknown(*chosen, "profile", wanted, names);
+  else error(profiles->mark, 1, "'profile' must say which of 'profiles' runs", fmt::format("write `profile: {}`, or give --profile", names.empty() ? "NAME" : names[0]));
+}
+
 }  // namespace squall

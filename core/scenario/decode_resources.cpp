@@ -7,6 +7,7 @@
 
 #include "net/target_url.hpp"
 #include "scenario/decoder.hpp"
+#include "scenario/files.hpp"
 
 namespace squall {
 namespace {
@@ -17,22 +18,6 @@ constexpr std::uintmax_t kMaxDataBytes = std::uintmax_t{2} << 30;  // they are h
 constexpr std::string_view kPicks[] = {"random", "sequential", "shuffled", "unique", "per_user", "exclusive"};
 constexpr std::string_view kEnds[] = {"wrap", "stop_task", "fail"};
 constexpr std::string_view kFormats[] = {"csv", "jsonl"};
-
-/// Why `path` may not be opened, or "": data comes from the scenario's own folder, links included.
-std::string refuse_path(const std::string& folder, const std::string& path, fs::path& full) {
-  if (path.empty()) return "the file has no name";
-  if (fs::path(path).is_absolute()) return fmt::format("'{}' is an absolute path; files lie in the scenario's folder or below", path);
-  std::error_code failed;
-  const fs::path root = fs::weakly_canonical(folder.empty() ? fs::path(".") : fs::path(folder), failed);
-  full = fs::weakly_canonical(root / path, failed);
-  const auto [root_end, ignored] = std::mismatch(root.begin(), root.end(), full.begin(), full.end());
-  if (failed || root_end != root.end()) return fmt::format("'{}' leads out of the scenario's folder", path);
-  const fs::file_status status = fs::status(full, failed);
-  if (!fs::exists(status)) return fmt::format("no file '{}'", path);
-  if (fs::is_directory(status)) return fmt::format("'{}' is a directory", path);
-  if (!fs::is_regular_file(status)) return fmt::format("'{}' is no regular file", path);
-  return "";
-}
 
 }  // namespace
 
@@ -193,8 +178,14 @@ void Decoder::decode_dataset(const Node& key, const Node& given) {
   Dataset::Where where;
   if (const Node* filter = map["where"]) {
     if (!filter->is_map()) error(*filter, fmt::format("'where' is a map of columns and values, this is {}", filter->kind_name()));
-    for (std::size_t i = 0; i < filter->keys.size(); ++i)
-      where.emplace_back(filter->keys[i].text, text(filter->items[i], {}, fmt::format("column '{}'", filter->keys[i].text)));
+    for (std::size_t i = 0; i < filter->keys.size(); ++i) {
+      const std::string column = fmt::format("column '{}'", filter->keys[i].text);
+      const Node wanted = fold(filter->items[i], {});
+      std::vector<std::string> values;
+      if (wanted.is_list()) for (const Node& one : wanted.items) values.push_back(text(one, {}, column));
+      else values.push_back(text(filter->items[i], {}, column));
+      where.emplace_back(filter->keys[i].text, std::move(values));
+    }
   }
   const Node* file = map["file"];
   if (file == nullptr) {

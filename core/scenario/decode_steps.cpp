@@ -294,21 +294,7 @@ void Decoder::decode_control(const Node& step, const Node& key, const Node& give
     }
     out.what = std::move(set);
   } else if (control == "acquire") {
-    AcquireStep acquire;
-    const MapReader map(*this, value, kAcquireKeys, "in 'acquire'");
-    const Node* from = value.is_map() ? map["from"] : &value;
-    if (from == nullptr || !from->is_scalar()) {
-      error(key, "'acquire' needs the dataset it takes from", "write `acquire: { from: accounts, as: a }`");
-      out.what = acquire;
-      return;
-    }
-    acquire.dataset = find_dataset(*from);
-    if (acquire.dataset != kNone && scenario_.datasets[acquire.dataset]->pick != Pick::exclusive)
-      error(*from, fmt::format("records of '{}' are not exclusive, so none can be acquired", from->text), "write `pick: exclusive` in the dataset");
-    const Node* as = map["as"];
-    if (acquire.dataset != kNone) acquire.slot = slot_of(as ? as->text : from->text, acquire.dataset);
-    if (const Node* empty = map["when_empty"]) acquire.when_empty = static_cast<AcquireStep::Empty>(word(*empty, "'when_empty'", kEmpty));
-    out.what = acquire;
+    decode_acquire(key, value, place, keep_user, out);
   } else if (control == "release") {
     ReleaseStep release;
     std::vector<std::string> records;
@@ -330,6 +316,39 @@ void Decoder::decode_control(const Node& step, const Node& key, const Node& give
     out.what = DoStep{value.is_scalar() ? find_task(value) : kNone};
     if (!value.is_scalar()) error(key, "'do' names a task");
   }
+}
+
+void Decoder::decode_acquire(const Node& key, const Node& value, const StepPlace& place, bool keep_user, Step& out) {
+  AcquireStep acquire;
+  acquire.keep_user = keep_user;
+  const MapReader map(*this, value, kAcquireKeys, "in 'acquire'");
+  const Node* from = value.is_map() ? map["from"] : &value;
+  if (from == nullptr || !from->is_scalar()) {
+    error(key, "'acquire' needs the dataset it takes from", "write `acquire: { from: accounts, as: a }`");
+  } else {
+    acquire.dataset = find_dataset(*from);
+  }
+  if (from && from->is_scalar() && acquire.dataset != kNone) {
+    const Dataset& data = *scenario_.datasets[acquire.dataset];
+    if (data.pick != Pick::exclusive)
+      error(*from, fmt::format("records of '{}' are not exclusive, so none can be acquired", from->text), "write `pick: exclusive` in the dataset");
+    const Node* as = map["as"];
+    acquire.slot = slot_of(as ? as->text : from->text, acquire.dataset);
+    if (const Node* where = map["where"]) {
+      if (!where->is_map() || where->keys.empty()) error(*where, "'where' is a map of columns and values", "write `where: { site: A }`");
+      for (std::size_t i = 0; i < where->keys.size(); ++i) {
+        const Node& name = where->keys[i];
+        if (const auto column = data.column(name.text)) acquire.where.emplace_back(*column, text_template(where->items[i], place.scope, in_quotes(name.text)));
+        else if (!data.columns().empty()) error(name, fmt::format("'{}' has no column '{}'", data.name, name.text), suggestion("column", name.text, data.columns()));
+      }
+    }
+  }
+  if (const Node* empty = map["when_empty"]) {
+    acquire.when_empty = static_cast<AcquireStep::Empty>(word(*empty, "'when_empty'", kEmpty));
+    if (acquire.when_empty == AcquireStep::Empty::skip && place.lives_with_user)
+      error(*empty, "'skip' takes another task, and in on_start there is none", "wait, or interrupt");
+  }
+  out.what = std::move(acquire);
 }
 
 void Decoder::decode_until(const Node& step, const Node& key, const Node& value, const StepPlace& place, Step& out) {

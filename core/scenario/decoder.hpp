@@ -14,6 +14,7 @@
 #include "scenario/keys.hpp"
 #include "scenario/loader.hpp"
 #include "scenario/node.hpp"
+#include "stats/threshold.hpp"
 
 namespace squall {
 
@@ -44,7 +45,8 @@ struct StepPlace {
 
 class Decoder {
  public:
-  Decoder(std::string file, std::string folder, const OperationCatalog& catalog, const LoadOptions& options,
+  /// `files`: the scenario's own, then those that it includes.
+  Decoder(std::vector<std::string> files, std::string folder, const OperationCatalog& catalog, const LoadOptions& options,
           Diagnostics& diagnostics);
 
   void decode(const Node& root);
@@ -121,6 +123,7 @@ class Decoder {
   void decode_run(const Node* node);
   void decode_outputs(const Node* node);
   void decode_thresholds(const Node* node);
+  ThresholdNames threshold_names(bool is_whole) const;
 
   void decode_tasks(const Node* node);
   void decode_task(const Node& node, Task& task);
@@ -130,6 +133,7 @@ class Decoder {
   Steps decode_steps(const Node& list, const StepPlace& place);
   std::optional<Step> decode_step(const Node& node, const StepPlace& place);
   void decode_control(const Node& step, const Node& key, const Node& value, const StepPlace& place, Step& out);
+  void decode_acquire(const Node& key, const Node& value, const StepPlace& place, bool keep_user, Step& out);
   void decode_until(const Node& step, const Node& key, const Node& value, const StepPlace& place, Step& out);
   Steps inner_steps(const Node& step, const Node& key, const StepPlace& place);
   OperationStep decode_operation(const Node& step, const Node& key, const Node& value, const StepPlace& place);
@@ -157,6 +161,7 @@ class Decoder {
   void decode_jitter(const Node& node, Load& load);
   void decode_stages(const Node& node, Load& load);
   Budget decode_budget(const Node& node);
+  void decode_profiles(const Node* profiles, const Node* chosen);
 
   // ---- names
   /// Which names a task or a list of on_start steps makes: found before any step is decoded.
@@ -190,7 +195,8 @@ class Decoder {
   void scale();
   void warn_about_records();
 
-  std::string file_, folder_;
+  std::vector<std::string> files_;
+  std::string folder_;
   const OperationCatalog& catalog_;
   const LoadOptions& options_;
   Diagnostics& diagnostics_;
@@ -199,6 +205,8 @@ class Decoder {
   bool has_bad_targets_ = false;                     // then steps are not blamed for missing ones
   std::map<std::string, Node, std::less<>> vars_;
   std::vector<std::string> used_vars_;               // being folded now: a circle is a mistake
+  std::vector<std::string> only_;                    // populations or tasks that --only or the profile leaves; empty: all
+  std::set<std::string> kept_tasks_;                 // and what is done by them
   Node tasks_node_, populations_node_;
   std::vector<Made> made_by_task_, made_by_population_;
   Made* reader_ = nullptr;                           // whose steps are being decoded

@@ -19,9 +19,9 @@ constexpr Key kScenario[] = {
     {"run", "map", "how long, and what makes it valid"},
     {"thresholds", "list of rules", "what must hold: p99(page) < 250ms"},
     {"outputs", "list of outputs", "where results go while the run goes on"},
-    {"include", "file", "another file's vars, targets, data, payloads", kLater},
-    {"profile", "text", "which of `profiles` runs", kLater},
-    {"profiles", "map", "names of populations by profile", kLater},
+    {"include", "file or list of files", "settings: their vars, targets, data, payloads and profile"},
+    {"profile", "text", "which of `profiles` runs"},
+    {"profiles", "map of lists", "populations by profile"},
     {"for_each", "map", "one of each", kLater},
     {"curves", "map", "load by hour of day", kLater},
     {"changes", "list", "changes while the run goes on", kLater},
@@ -55,7 +55,7 @@ constexpr Key kDataset[] = {
     {"file", "file", "CSV with a header row, or JSON Lines (.jsonl, .ndjson)"},
     {"pick", "random | sequential | shuffled | unique | per_user | exclusive", "how a user gets a record"},
     {"on_end", "wrap | stop_task | fail", "what happens when all records were used"},
-    {"where", "map of column: value", "only records that have these values"},
+    {"where", "map of column: value or list", "only records that have these values"},
     {"format", "csv | jsonl", "when the file's name does not say it"},
     {"for_each", "map", "one of each", kLater},
 };
@@ -206,8 +206,8 @@ constexpr Key kBranch[] = {
 constexpr Key kAcquire[] = {
     {"from", "dataset", "with `pick: exclusive`"},
     {"as", "name", "of the record in templates; the dataset's name when absent"},
-    {"when_empty", "wait | interrupt | skip", "when no record is free"},
-    {"where", "map of column: value", "only records that have these values", kLater},
+    {"when_empty", "wait | interrupt | skip", "when no record is free; wait when absent"},
+    {"where", "map of column: value", "only records that have these values; templates may stand there"},
 };
 
 constexpr Key kMatcher[] = {

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "scenario/decoder.hpp"
+#include "scenario/files.hpp"
+#include "scenario/include.hpp"
 #include "stats/threshold.hpp"
 
 namespace squall {
@@ -18,13 +20,14 @@ bool ParamValue::is_constant() const {
   return std::ranges::all_of(children, [](const auto& child) { return child.second.is_constant(); });
 }
 
-Decoder::Decoder(std::string file, std::string folder, const OperationCatalog& catalog, const LoadOptions& options,
-                 Diagnostics& diagnostics)
-    : file_(std::move(file)), folder_(std::move(folder)), catalog_(catalog), options_(options), diagnostics_(diagnostics) {}
+Decoder::Decoder(std::vector<std::string> files, std::string folder, const OperationCatalog& catalog,
+                 const LoadOptions& options, Diagnostics& diagnostics)
+    : files_(std::move(files)), folder_(std::move(folder)), catalog_(catalog), options_(options), diagnostics_(diagnostics) {}
 
 void Decoder::decode(const Node& root) {
-  scenario_.file = file_;
-  scenario_.name = std::filesystem::path(file_).stem().string();
+  scenario_.file = files_.front();
+  scenario_.files = files_;
+  scenario_.name = std::filesystem::path(scenario_.file).stem().string();
   if (!root.is_map()) {
     if (root.is_null()) error({1, 1}, 1, "the file is empty", "a scenario has targets, tasks and populations");
     else error(root, fmt::format("a scenario is a map of keys, this is {}", root.kind_name()), "it has targets, tasks and populations");
@@ -57,10 +60,11 @@ void Decoder::decode(const Node& root) {
   reader_ = nullptr;
   check_circles();
   add_folder_options();
+  decode_profiles(map["profiles"], map["profile"]);
   decode_run(map["run"]);
   decode_outputs(map["outputs"]);
-  decode_thresholds(map["thresholds"]);
   apply_options();
+  decode_thresholds(map["thresholds"]);
   if (!diagnostics_.has_errors()) warn_about_records();
   for (PopulationSpec& population : scenario_.populations) {
     population.locals = locals_;
@@ -152,12 +156,11 @@ void add_written_names(const Node& node, std::vector<std::string>& names) {
 
 }  // namespace
 
-void Decoder::decode_thresholds(const Node* given) {
-  if (given == nullptr || given->is_null()) return;
-  const Node node = fold(*given, {});
-  if (!node.is_list()) return error(node, fmt::format("'thresholds' is a list of rules, this is {}", node.kind_name()), "write `thresholds: [ p99(page) < 250ms ]`");
+/// What thresholds may name: of the whole scenario, or of what --only or the profile leaves.
+ThresholdNames Decoder::threshold_names(bool is_whole) const {
   ThresholdNames names;
   for (const Task& task : scenario_.tasks) {
+    if (!is_whole && !kept_tasks_.contains(task.name)) continue;
     names.tasks.push_back(task.name);
     add_sample_names(task.steps, names.steps);
   }
@@ -166,6 +169,14 @@ void Decoder::decode_thresholds(const Node* given) {
     add_sample_names(population.on_start, names.steps);
     add_sample_names(population.on_stop, names.steps);
   }
+  return names;
+}
+
+void Decoder::decode_thresholds(const Node* given) {
+  if (given == nullptr || given->is_null()) return;
+  const Node node = fold(*given, {});
+  if (!node.is_list()) return error(node, fmt::format("'thresholds' is a list of rules, this is {}", node.kind_name()), "write `thresholds: [ p99(page) < 250ms ]`");
+  ThresholdNames names = threshold_names(/*is_whole=*/only_.empty());
   if (diagnostics_.has_errors()) {  // a step that was dropped for its mistakes still has its name
     add_written_names(tasks_node_, names.steps);
     add_written_names(populations_node_, names.steps);
@@ -189,8 +200,11 @@ void Decoder::decode_thresholds(const Node* given) {
     }
     if (const auto mistake = resolve_threshold(std::get<Threshold>(parsed), names)) {
       if (options_.once) continue;
-      if (!options_.only.empty()) {   // its population is there, but left out of this run
-        warn(item.mark, fmt::format("'{}' is not judged: what it names is left out by --only", item.text));
+      ThresholdNames all = threshold_names(/*is_whole=*/true);
+      for (const Node& key : populations_node_.keys) all.populations.push_back(key.text);
+      add_written_names(populations_node_, all.steps);
+      if (auto whole = std::get<Threshold>(parsed); !only_.empty() && !resolve_threshold(whole, all)) {
+        warn(item.mark, fmt::format("'{}' is not judged: what it names does not run", item.text));
         continue;
       }
       complain(*mistake);
@@ -202,34 +216,17 @@ void Decoder::decode_thresholds(const Node* given) {
 LoadResult load_scenario_text(std::string text, const std::string& name, const std::string& folder,
                               const OperationCatalog& catalog, const LoadOptions& options) {
   LoadResult result;
-  const Node root = parse_yaml(text, name, result.diagnostics);
+  Node root = parse_yaml(text, name, result.diagnostics);
   const bool is_readable = !(root.is_null() && result.diagnostics.has_errors());
   if (is_readable) {
-    Decoder decoder(name, folder, catalog, options, result.diagnostics);
+    std::vector<std::string> files{name};
+    include_files(root, folder, files, result.diagnostics);
+    Decoder decoder(std::move(files), folder, catalog, options, result.diagnostics);
     decoder.decode(root);
     if (!result.diagnostics.has_errors()) result.scenario = std::make_unique<Scenario>(decoder.take());
   }
   return result;
 }
-
-namespace {
-
-Result<std::string> read_text(const std::string& path) {
-  std::error_code failed;
-  const auto status = std::filesystem::status(path, failed);
-  if (!std::filesystem::exists(status)) return Error{"no such file"};
-  if (std::filesystem::is_directory(status)) return Error{"this is a directory, not a file"};
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return Error{"the file cannot be read"};
-  const std::size_t limit = ParseLimits{}.bytes + 1;
-  std::string text;
-  char block[1 << 16];
-  while (text.size() < limit && (in.read(block, sizeof block) || in.gcount() > 0)) text.append(block, static_cast<std::size_t>(in.gcount()));
-  if (in.bad()) return Error{"the file cannot be read"};
-  return text;
-}
-
-}  // namespace
 
 LoadResult load_scenario(const std::string& path, const OperationCatalog& catalog, const LoadOptions& options) {
   auto text = read_text(path);

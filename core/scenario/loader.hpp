@@ -34,7 +34,8 @@ struct LoadOptions {
   std::optional<std::uint64_t> seed;
   double scale = 1;                                        // users, rates, sessions
   double compress = 1;                                     // intervals
-  std::vector<std::string> only;                           // populations or tasks
+  std::vector<std::string> only;                           // populations or tasks; comes before the profile
+  std::optional<std::string> profile;                      // which of `profiles` runs
   bool once = false;                                       // one pass of one user: no threshold is judged
   bool read_files = true;                                  // false: datasets stay empty (editors)
 };

@@ -97,12 +97,12 @@ void Decoder::error(const Node& at, std::string message, std::string hint) {
 }
 
 void Decoder::error(Mark mark, std::uint32_t length, std::string message, std::string hint) {
-  diagnostics_.add({file_, mark.line, mark.column, std::max(length, 1u), std::move(message), std::move(hint)});
+  diagnostics_.add({files_[mark.file], mark.line, mark.column, std::max(length, 1u), std::move(message), std::move(hint)});
 }
 
 void Decoder::warn(Mark mark, std::string message, std::string hint) {
   scenario_.warnings.push_back(message);
-  diagnostics_.add({file_, mark.line, mark.column, 1, std::move(message), std::move(hint), Severity::warning});
+  diagnostics_.add({files_[mark.file], mark.line, mark.column, 1, std::move(message), std::move(hint), Severity::warning});
 }
 
 void Decoder::option_error(std::string message, std::string hint) {

@@ -46,10 +46,10 @@ std::optional<std::string> parse_stages(const std::string& text, Load& load) {
 }  // namespace
 
 bool Decoder::keep_only() {
-  if (options_.only.empty()) return true;
+  if (only_.empty()) return true;
   auto& populations = scenario_.populations;
   std::set<std::uint32_t> kept;
-  for (const std::string& name : options_.only) {
+  for (const std::string& name : only_) {
     bool found = false;
     for (std::uint32_t p = 0; p < populations.size(); ++p)
       if (populations[p].name == name) {
@@ -75,6 +75,11 @@ bool Decoder::keep_only() {
                    is_idle_task ? "" : suggestion("population", name, known));
       return false;
     }
+  }
+  for (const std::uint32_t p : kept) {
+    std::set<std::string> done = made_by_population_[p].does;
+    for (const auto& [task, weight] : populations[p].tasks) done.insert(scenario_.tasks[task].name);
+    kept_tasks_.merge(reached_from(done));
   }
   std::vector<std::uint32_t> moved(populations.size(), kNone);
   std::vector<PopulationSpec> left;
@@ -193,7 +198,7 @@ void Decoder::warn_about_records() {
       if (users > static_cast<double>(data.size()))
         warn(population.mark, fmt::format("population '{}' has {} users, dataset '{}' only {} exclusive records: some users always wait", population.name, users, data.name, data.size()));
     }
-    if (!options_.only.empty()) continue;   // what --only left out has no index any more
+    if (!only_.empty()) continue;   // what --only left out has no index any more
     for (const std::uint32_t dataset : datasets_read_by(static_cast<std::size_t>(&population - scenario_.populations.data()))) {
       const Dataset& data = *scenario_.datasets[dataset];
       if (data.pick != Pick::per_user || data.on_end != OnEnd::wrap || users <= static_cast<double>(data.size())) continue;
@@ -209,7 +214,7 @@ void Decoder::warn_about_records() {
                          }) ||
                          std::ranges::any_of(made_by_task_, [&](const Made& m) { return m.does.contains(task.name); }) ||
                          std::ranges::any_of(made_by_population_, [&](const Made& m) { return m.does.contains(task.name); });
-    if (!is_used && options_.only.empty()) warn(task.mark, fmt::format("no population does task '{}'", task.name));
+    if (!is_used && only_.empty()) warn(task.mark, fmt::format("no population does task '{}'", task.name));
   }
 }
 

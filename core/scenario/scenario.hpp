@@ -22,10 +22,11 @@ namespace squall {
 
 inline constexpr std::uint32_t kNone = 0xFFFFFFFFu;
 
-/// Where in which file something stands; line and column from 1.
+/// Where something stands; line and column from 1. `file`: index in Scenario::files.
 struct Mark {
   std::uint32_t line = 0;
   std::uint32_t column = 0;
+  std::uint32_t file = 0;
 };
 
 struct TargetSpec {
@@ -113,7 +114,12 @@ struct UntilStep {
   std::string name, type; Steps steps; std::vector<Check> satisfied;
 };
 struct GroupStep { std::string name, type; std::map<std::string, std::string> tags; Steps steps; };
-struct AcquireStep { std::uint32_t dataset = 0, slot = 0; enum class Empty : std::uint8_t { wait, interrupt, skip } when_empty = Empty::wait; };
+struct AcquireStep {
+  std::uint32_t dataset = 0, slot = 0;        // its columns take slots from there
+  enum class Empty : std::uint8_t { wait, interrupt, skip } when_empty = Empty::wait;
+  std::vector<std::pair<std::uint32_t, Template>> where;   // column, value
+  bool keep_user = false;
+};
 struct ReleaseStep { std::uint32_t slot = 0; };
 struct InterruptStep {};
 struct DoStep { std::uint32_t task = 0; };
@@ -203,6 +209,7 @@ struct ProtocolSpec { std::string name; ValueMap options; Mark mark; };  // used
 
 struct Scenario {
   std::string file;                           // as given, for messages
+  std::vector<std::string> files;             // that one, and those that it includes
   std::string name, description;
   std::uint64_t seed = 0;
   std::vector<TargetSpec> targets;
@@ -216,6 +223,8 @@ struct Scenario {
   RunSpec run;
   std::vector<std::string> warnings;          // "users 50 can never fit 10 records" …
   std::vector<std::string> secrets;           // values of ${secret.NAME}: who prints something masks them
+
+  const std::string& file_of(Mark mark) const { return mark.file < files.size() ? files[mark.file] : file; }
 };
 
 }  // namespace squall

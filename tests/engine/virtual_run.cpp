@@ -162,7 +162,7 @@ PopulationSpec& ScenarioBuilder::population(std::string name,
 // ---- the run --------------------------------------------------------------------------------------------
 
 VirtualRun::VirtualRun(const Scenario& scenario, std::uint32_t shards, std::vector<std::string> thresholds)
-    : extensions_({}), registry_(extensions_), slots_(shards), positions_(scenario.datasets.size()) {
+    : extensions_({}), registry_(extensions_), slots_(shards), shared_(scenario) {
   offer_host_tables(extensions_);
   sq_error error{};
   plugin_init(extensions_.host(), &error);
@@ -185,7 +185,7 @@ VirtualRun::VirtualRun(const Scenario& scenario, std::uint32_t shards, std::vect
     loops_.push_back(std::make_unique<Loop>(Loop::Time::virtual_time, start));
     ShardOptions shard;
     shard.index = i;
-    shards_.push_back(std::make_unique<Shard>(*plan_, slots_, *loops_[i], *controller_, positions_, shard));
+    shards_.push_back(std::make_unique<Shard>(*plan_, slots_, *loops_[i], *controller_, shared_, shard));
   }
 }
 
@@ -198,12 +198,14 @@ void VirtualRun::at(std::int64_t run_time_ns, std::function<void(VirtualRun&)> w
 RunResult VirtualRun::run() {
   for (auto& shard : shards_) EXPECT_EQ(shard->prepare(kZeroNs), "");
   std::uint64_t next_tick = kZeroNs + 1'000'000'000;
+  std::uint64_t now = 0;
   while (!controller_->is_finished()) {
     std::uint64_t next = next_tick;
     for (std::size_t i = 0; i < loops_.size(); ++i) {
       if (!shards_[i]->is_finished()) next = std::min(next, loops_[i]->next_event_ns());
     }
     if (!events_.empty()) next = std::min(next, events_.begin()->first);
+    next = now = std::max(next, now);   // what another shard posted is there now, not at its last turn
     controller_->set_now(static_cast<std::int64_t>(next) - static_cast<std::int64_t>(kZeroNs));
     for (std::size_t i = 0; i < loops_.size(); ++i) {
       if (!shards_[i]->is_finished() && loops_[i]->next_event_ns() <= next) loops_[i]->advance_to(next);
@@ -224,6 +226,7 @@ RunResult VirtualRun::run() {
     }
   }
   RunResult result = controller_->result();
+  result.records = shared_.record_totals();
   for (const std::string& equation : result.snapshot.ledger.open_equations()) ADD_FAILURE() << equation;
   return result;
 }

@@ -75,7 +75,7 @@ class VirtualRun final : public ShardLink {
   std::vector<PlanError> errors_;
   std::unique_ptr<Plan> plan_;
   SlotTable slots_;
-  std::vector<std::atomic<std::uint64_t>> positions_;
+  SharedData shared_;
   std::unique_ptr<Controller> controller_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::vector<std::unique_ptr<Shard>> shards_;

@@ -91,13 +91,13 @@ TEST(Dataset, JsonLinesKeepTypesAsText) {
 
 TEST(Dataset, WhereKeepsOnlySomeRecords) {
   const std::string text = "id,site\n1,a\n2,b\n3,a\n";
-  const Dataset data = read(text, Dataset::Format::csv, {{"site", "a"}});
+  const Dataset data = read(text, Dataset::Format::csv, {{"site", {"a"}}});
   ASSERT_EQ(data.size(), 2u);
   EXPECT_EQ(data.field(1, 0), "3");
-  const Dataset lines = read("{\"id\":1,\"site\":\"a\"}\n{\"id\":2,\"site\":\"b\"}\n{\"id\":3,\"site\":\"a\"}", Dataset::Format::json_lines, {{"site", "a"}, {"id", "3"}});
+  const Dataset lines = read("{\"id\":1,\"site\":\"a\"}\n{\"id\":2,\"site\":\"b\"}\n{\"id\":3,\"site\":\"a\"}", Dataset::Format::json_lines, {{"site", {"a"}}, {"id", {"3"}}});
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_EQ(lines.field(0, 1), "a");
-  EXPECT_EQ(mistake(text, Dataset::Format::csv, {{"town", "a"}}), "1:1: no column 'town', which `where` asks for");
+  EXPECT_EQ(mistake(text, Dataset::Format::csv, {{"town", {"a"}}}), "1:1: no column 'town', which `where` asks for");
 }
 
 TEST(Dataset, AnyBytesGiveRowsOrAMistakeAndNothingElse) {

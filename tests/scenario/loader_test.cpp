@@ -4,13 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 
 #include "catalog_for_tests.hpp"
-#include "payload/json_text.hpp"
-#include "scenario/keys.hpp"
 
 namespace squall {
 namespace {
@@ -400,6 +397,49 @@ TEST_F(LoaderTest, BusyPollOfTheCommandLineReplacesTheFilesSlack) {
   EXPECT_EQ(s.run.slack_ns, 0);
 }
 
+TEST_F(LoaderTest, SettingsStandInAFileOfTheirOwn) {
+  file("pages.csv", "site,path\na,1\nb,2\nc,3\n");
+  file("settings.yaml", "profile: small\nvars: { sites: [ a, c ], users: 7 }\ntargets: { site: http://h:1 }\n");
+  const std::string text = R"(
+include: settings.yaml
+profiles: { small: [ few ], large: [ few, many ] }
+data: { pages: { file: pages.csv, where: { site: "${sites}" } } }
+tasks: { t: [ http.get: "/${pages.path}" ], u: [ http.get: { path: /, name: other } ] }
+populations: { few: { tasks: t, load: { users: "${users}" } }, many: { tasks: u, load: { users: 100 } } }
+run: { for: 1s }
+thresholds: [ "p99(other) < 1s", "p99(t) < 1s" ]
+)";
+  const Scenario& s = load(text);
+  EXPECT_EQ(s.datasets[0]->size(), 2u);
+  EXPECT_EQ(s.targets[0].url, "http://h:1");
+  ASSERT_EQ(s.populations.size(), 1u);
+  EXPECT_EQ(s.populations[0].load.users, 7);
+  ASSERT_EQ(s.thresholds.size(), 1u);
+  EXPECT_EQ(s.thresholds[0].text, "p99(t) < 1s");
+  EXPECT_EQ(s.warnings, std::vector<std::string>{"'p99(other) < 1s' is not judged: what it names does not run"});
+  options_.profile = "large";
+  EXPECT_EQ(load(text).populations.size(), 2u);
+  options_.only = {"many"};   // comes before the profile
+  EXPECT_EQ(load(text).populations[0].name, "many");
+}
+
+TEST_F(LoaderTest, AMistakeOfAnIncludedFileIsShownThere) {
+  file("settings.yaml", "vars: { users: 7 }\ntasks: { x: [] }\ntargets:\n  site: ftp://h:1\n");
+  const std::string said = problems("include: settings.yaml\nvars: { users: 3 }\n" + kSmall.substr(kSmall.find("tasks:")));
+  const std::string place = (folder_ / "settings.yaml").string();
+  EXPECT_NE(said.find(place + ":1:9: error: 'users' stands in s.yaml already"), std::string::npos) << said;
+  EXPECT_NE(said.find(place + ":2:1: error: 'tasks' cannot stand in an included file"), std::string::npos) << said;
+  EXPECT_NE(said.find(place + ":4:9: error: 'ftp' is no known scheme"), std::string::npos) << said;
+  EXPECT_NE(said.find("    4 |   site: ftp://h:1"), std::string::npos) << said;
+}
+
+TEST_F(LoaderTest, WhatIncludesLeadsOutOfTheFolderOrInACircleIsRefused) {
+  file("settings.yaml", "include: more.yaml\n");
+  EXPECT_NE(problems("include: settings.yaml\n" + kSmall).find("'include' cannot stand in an included file"), std::string::npos);
+  EXPECT_NE(problems("include: ../x.yaml\n" + kSmall).find("'../x.yaml' leads out of the scenario's folder"), std::string::npos);
+  EXPECT_NE(problems("include: none.yaml\n" + kSmall).find("no file 'none.yaml'"), std::string::npos);
+}
+
 TEST_F(LoaderTest, ScaleAndCompressChangeLoadAndNothingElse) {
   const std::string text = R"(
 targets: { site: http://h:1 }
@@ -538,92 +578,6 @@ TEST_F(LoaderTest, LibrariesAreFoundBeforePluginsAreLoaded) {
   file("s.yaml", "plugins: { my-tasks: { library: libmy_tasks.so }, job: {} }\n");
   EXPECT_EQ(plugin_libraries((folder_ / "s.yaml").string()), std::vector<std::string>{"libmy_tasks.so"});
   EXPECT_TRUE(plugin_libraries((folder_ / "absent.yaml").string()).empty());
-}
-
-TEST(Keys, EveryRowSaysWhatItIs) {
-  for (const KeyTable& table : key_tables())
-    for (const Key& key : table.keys) {
-      EXPECT_FALSE(key.type.empty()) << table.name << " " << key.name;
-      EXPECT_FALSE(key.doc.empty()) << table.name << " " << key.name;
-    }
-}
-
-TEST(Keys, EveryRowStandsInTheReference) {
-  std::ifstream in(SQUALL_SOURCE_DIR "/docs/scenario.md");
-  const std::string page{std::istreambuf_iterator<char>(in), {}};
-  for (const KeyTable& table : key_tables())
-    for (const Key& key : table.keys) {
-      std::string row = key.is_later ? "`" + std::string(key.name) + "`" : "| `" + std::string(key.name) + "` | ";
-      if (!key.is_later)
-        for (const char c : key.type) row += c == '|' ? "\\|" : std::string(1, c);
-      EXPECT_NE(page.find(row), std::string::npos) << table.name << ": " << row;
-    }
-}
-
-TEST(Keys, ExamplesOfTheReferenceLoad) {
-  std::ifstream in(SQUALL_SOURCE_DIR "/docs/scenario.md");
-  const std::string page{std::istreambuf_iterator<char>(in), {}};
-  const std::size_t begin = page.find("```yaml\n") + 8;
-  const auto result = load_scenario_text(page.substr(begin, page.find("```", begin) - begin), "page", "", catalog_for_tests());
-  EXPECT_EQ(result.diagnostics.print(), "");
-}
-
-class Examples : public testing::TestWithParam<const char*> {};
-
-TEST_P(Examples, LoadWithoutAMistake) {
-  const auto result = load_scenario(std::string(SQUALL_SOURCE_DIR "/examples/") + GetParam(), catalog_for_tests());
-  ASSERT_TRUE(result) << result.diagnostics.print();
-  EXPECT_EQ(result.diagnostics.print(), "");
-}
-INSTANTIATE_TEST_SUITE_P(All, Examples, testing::Values("hello.yaml", "hello-login.yaml", "city-mix.yaml", "dump-and-requests.yaml"));
-
-class NoUser : public Scope {
- public:
-  std::int64_t unix_ns() const override { return 1'700'000'000'000'000'000; }
-  const Value* local(std::uint32_t) const override { return nullptr; }
-  std::optional<std::string_view> field(std::uint32_t, std::uint32_t) override { return std::nullopt; }
-  Value& state(std::uint32_t slot) override { return states_[slot]; }
-
- private:
-  std::map<std::uint32_t, Value> states_;
-};
-
-TEST(CityMix, ClassesSendTheSizesAndCountsOfTheCity) {
-  LoadOptions options;
-  options.compress = 10;
-  const auto result = load_scenario(SQUALL_SOURCE_DIR "/examples/city-mix.yaml", catalog_for_tests(), options);
-  ASSERT_TRUE(result) << result.diagnostics.print();
-  const Scenario& s = *result.scenario;
-  // Fleet: users x for / every, exact.
-  const std::map<std::string, double> counts = {{"M2", 54'000}, {"T2", 90'000}, {"B1", 4'800}, {"C2", 3'000}, {"T1", 750}};
-  for (const PopulationSpec& p : s.populations)
-    if (const auto expected = counts.find(p.name); expected != counts.end()) {
-      EXPECT_DOUBLE_EQ(p.load.users * static_cast<double>(s.run.for_ns) / static_cast<double>(std::get<std::int64_t>(p.load.every)), expected->second) << p.name;
-    }
-  const std::map<std::string, std::pair<double, double>> sizes = {  // mean, tolerance
-      {"M2", {890, 5}}, {"L1", {280, 5}}, {"P1", {240, 0}}, {"A1", {1733, 20}}, {"T1", {9896, 250}}, {"T2", {250, 5}},
-      {"V1", {350, 10}}, {"B1", {117, 0}}, {"C2", {136'000, 4'000}}, {"K1", {1797, 0}}};
-  for (const PayloadSpec& payload : s.payloads) {
-    const auto expected = sizes.find(payload.name);
-    ASSERT_NE(expected, sizes.end()) << payload.name;
-    double sum = 0;
-    constexpr int kDraws = 2'000;
-    NoUser scope;
-    Body body;
-    for (int i = 0; i < kDraws; ++i) {
-      scope.user_index = static_cast<std::uint64_t>(i % 300);
-      scope.iteration = static_cast<std::uint64_t>(i);
-      scope.draws = 0;
-      std::string error;
-      ASSERT_TRUE(render_payload(payload, scope, body, error)) << payload.name << ": " << error;
-      sum += static_cast<double>(body.size());
-      std::string text;
-      if (payload.content_type.find("json") == std::string::npos || i % 20 != 0) continue;
-      ASSERT_TRUE(body.append_all(text, error));
-      EXPECT_TRUE(parse_json(text)) << text;
-    }
-    EXPECT_NEAR(sum / kDraws, expected->second.first, expected->second.second) << payload.name;
-  }
 }
 
 }  // namespace

@@ -114,7 +114,7 @@ Scenario one_task(std::uint64_t iterations, bool open) {
 
 class OneShard final : public ShardLink {
  public:
-  explicit OneShard(const Scenario& scenario) : extensions_({}), registry_(extensions_), slots_(1) {
+  explicit OneShard(const Scenario& scenario) : extensions_({}), registry_(extensions_), slots_(1), shared_(scenario) {
     offer_host_tables(extensions_);
     sq_error error{};
     init(extensions_.host(), &error);
@@ -126,7 +126,7 @@ class OneShard final : public ShardLink {
     if (!refused.empty()) return;
     controller_ = std::make_unique<Controller>(*plan_, *this, ControllerOptions{});
     loop_ = std::make_unique<Loop>(Loop::Time::virtual_time, kZeroNs - 1);
-    shard_ = std::make_unique<Shard>(*plan_, slots_, *loop_, *controller_, positions_, ShardOptions{});
+    shard_ = std::make_unique<Shard>(*plan_, slots_, *loop_, *controller_, shared_, ShardOptions{});
   }
 
   /// False when the scenario was not understood; errors() says why.
@@ -164,7 +164,7 @@ class OneShard final : public ShardLink {
   std::vector<std::string> errors_;
   std::unique_ptr<Plan> plan_;
   SlotTable slots_;
-  std::vector<std::atomic<std::uint64_t>> positions_;
+  SharedData shared_;
   std::unique_ptr<Controller> controller_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Shard> shard_;

@@ -77,6 +77,7 @@ void add_load_flags(CLI::App& verb, Options& options, RawFlags& raw) {
   with_environment(verb.add_option("--scale", load.scale, "multiplies users, rates and sessions"));
   with_environment(verb.add_option("--compress", load.compress, "divides intervals, multiplies rates"));
   verb.add_option("--only", raw.only, "a population or task, repeatable");
+  with_environment(verb.add_option("--profile", load.profile, "which of the scenario's profiles runs"));
   with_environment(verb.add_option("--drain", load.drain, "how long running iterations may go on at the end"));
   with_environment(verb.add_option("--grace,--stop-timeout", load.grace, "the same after a signal, and for on_stop"));
   with_environment(verb.add_option("--slack", load.slack, "how late a start may be so that wakes are shared (less CPU)"));

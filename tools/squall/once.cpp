@@ -65,7 +65,7 @@ int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options)
   make_once(scenario);
   std::vector<PlanError> errors;
   const auto plan = Plan::make(scenario, toolbox.registry, errors);
-  print_plan_errors(scenario.file, errors);
+  print_plan_errors(scenario, errors);
   if (!errors.empty()) return kBadScenario;
 
   OncePrinter printer(*plan, {options.verbose, options.quiet, wants_color(options, stdout)});

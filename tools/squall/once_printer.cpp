@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kRunsMax = 64;          // turns of direction within one operation
 constexpr std::size_t kPayloadShown = 1024;
+constexpr std::size_t kFieldShown = 32;
 constexpr std::string_view kIndent = "      ";
 
 std::string padded(const std::string& text, std::size_t width) {
@@ -187,6 +188,15 @@ void OncePrinter::step_failed(const Step& step, ErrorClass error, std::string_vi
   const std::string text = fmt::format("{}: {}: {}", shown(what), error_class_name(error), shown(std::string(why)));
   fail(text);
   print(fmt::format("    {} {}\n", mark(false), text));
+}
+
+void OncePrinter::acquired(const Dataset& data, std::uint32_t record) {
+  print_runs();
+  std::string fields;
+  for (std::uint32_t column = 0; column < data.columns().size(); ++column) {
+    fields += fmt::format("  {}={}", shown(data.columns()[column]), shorten(shown(std::string(data.field(record, column))), kFieldShown));
+  }
+  print(fmt::format("    {} acquired from {}{}\n", mark(true), shown(data.name), fields));
 }
 
 void OncePrinter::group_ends(const SeriesKey& key, const Sample& sample) {

@@ -35,6 +35,7 @@ class OncePrinter final : public UserObserver, public TrafficObserver {
   void call_begins(const Call& call, const sq_value* args, std::uint32_t count) override;
   void call_ends(const Call& call, const CallReport& report) override;
   void step_failed(const Step& step, ErrorClass error, std::string_view why) override;
+  void acquired(const Dataset& data, std::uint32_t record) override;
   void group_ends(const SeriesKey& key, const Sample& sample) override;
   void delivered(const SeriesKey& key, const Sample& sample) override;
   std::int64_t wait(std::int64_t asked_ns) override;

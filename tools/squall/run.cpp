@@ -106,7 +106,7 @@ bool add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOption
     if (auto* mistake = std::get_if<ThresholdError>(&parsed)) error = *mistake;
     else error = resolve_threshold(std::get<Threshold>(parsed), names);
     if (error) {
-      fmt::print(stderr, "{}:{}:{}: error: threshold '{}': {}{}\n", scenario.file, spec.mark.line,
+      fmt::print(stderr, "{}:{}:{}: error: threshold '{}': {}{}\n", scenario.file_of(spec.mark), spec.mark.line,
                  spec.mark.column, spec.text, error->message, error->hint.empty() ? "" : " (" + error->hint + ")");
       is_good = false;
     } else {
@@ -124,8 +124,9 @@ bool wants_color(const Options& options, std::FILE* out) {
   return ::isatty(::fileno(out)) && term && std::string_view(term) != "dumb";
 }
 
-void print_plan_errors(const std::string& file, const std::vector<PlanError>& errors) {
+void print_plan_errors(const Scenario& scenario, const std::vector<PlanError>& errors) {
   for (const PlanError& error : errors) {
+    const std::string& file = scenario.file_of(error.mark);
     if (error.mark.line == 0) fmt::print(stderr, "{}: error: {}\n", file, error.text);
     else fmt::print(stderr, "{}:{}:{}: error: {}\n", file, error.mark.line, error.mark.column, error.text);
   }
@@ -153,7 +154,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
     }
   }
   if (!errors.empty()) {
-    print_plan_errors(scenario.file, errors);
+    print_plan_errors(scenario, errors);
     return kBadScenario;
   }
   if (!can_write_results(options)) return kBadCommandLine;
@@ -229,7 +230,7 @@ int check_command(const Options& options) {
   const auto plan = Plan::make(*loaded.scenario, toolbox->registry, errors);
   ControllerOptions controller;
   if (errors.empty() && !add_thresholds(*loaded.scenario, *plan, controller)) return kBadScenario;
-  print_plan_errors(options.file, errors);
+  print_plan_errors(*loaded.scenario, errors);
   if (!errors.empty()) return kBadScenario;
   std::vector<std::uint64_t> planned;
   for (const PopulationPlan& population : plan->populations()) planned.push_back(population.planned);

@@ -17,7 +17,7 @@ int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options)
 
 /// Of a run that was abandoned: what is written is written, nothing is torn down.
 [[noreturn]] void end_process(int code);
-void print_plan_errors(const std::string& file, const std::vector<PlanError>& errors);
+void print_plan_errors(const Scenario& scenario, const std::vector<PlanError>& errors);
 bool wants_color(const Options& options, std::FILE* out);
 
 }  // namespace squall
