@@ -123,7 +123,8 @@ class FleetPopulation final : public Population {
       const std::uint32_t schedule = first->schedule;
       const std::uint64_t occurrence = first->next->index;
       const std::uint64_t ready = std::max(due, user.free_since_ns());
-      if (plan().spec->load.skip_on_overrun && ready > due) {
+      // Only an iteration that runs is overrun: not what came while its user was starting.
+      if (plan().spec->load.skip_on_overrun && ready > due && user.iterations_begun() > 0) {
         ++counts().dropped;
         first->next = first->cursor.next(plan().schedules[schedule]);
         continue;

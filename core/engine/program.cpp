@@ -45,6 +45,7 @@ class Compiler {
   void compile(const Step& step, const SetStep&, int) { emit(Code::set, &step); }
   void compile(const Step& step, const AcquireStep&, int) { emit(Code::acquire, &step); }
   void compile(const Step& step, const ReleaseStep&, int) { emit(Code::release, &step); }
+  void compile(const Step& step, const MetricStep&, int) { emit(Code::metric, &step); }
   void compile(const Step& step, const InterruptStep&, int) { emit(Code::interrupt, &step); }
   void compile(const Step&, const DoStep& what, int depth) {
     block(scenario_.tasks[what.task].steps, depth + 1);

@@ -27,6 +27,7 @@ struct Instruction {
     group_end,   // GroupStep            pops it: one sample
     acquire,     // AcquireStep          waits, or ends the part, when no record is free
     release,     // ReleaseStep
+    metric,      // MetricStep
     interrupt,   // InterruptStep
     end,
   };

@@ -41,6 +41,7 @@ RecorderOptions recorder_options(const Plan& plan, std::uint32_t shard) {
   options.warmup_ns = plan.scenario().run.warmup_ns;
   options.populations = static_cast<std::uint32_t>(plan.populations().size());
   options.targets = plan.targets().size();
+  options.metrics = static_cast<std::uint32_t>(plan.scenario().metrics.size());
   return options;
 }
 

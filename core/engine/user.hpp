@@ -118,7 +118,7 @@ class User final : public Scope {
   Next begin_repeat(const Instruction& code);
   Next again(const Instruction& code);
   Next poll_again(const Instruction& code);
-  void set_values(const Instruction& code);
+  Next note_metric(const Instruction& code);
   std::uint32_t choose_branch(const Instruction& code);
   bool matches(const Instruction& code);
   /// A step failed without an operation (a name without a value …): counted as a failed sample.

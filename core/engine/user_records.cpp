@@ -170,6 +170,7 @@ User::Next User::interrupt_for_want_of_record() {
 
 /// False: one is free by now.
 bool User::wait_until_free(const std::vector<std::uint32_t>& datasets) {
+  stop_watching();
   for (const std::uint32_t dataset : datasets) {
     RecordStore& store = population_.shard().records(dataset);
     auto waiter = make_waiter(store);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/population.hpp"
 #include "engine/shard.hpp"
@@ -104,10 +105,28 @@ User::Next User::step(const Instruction& code) {
     }
     case Code::acquire: return acquire(code);
     case Code::release: return release_record(code);
+    case Code::metric: return note_metric(code);
     case Code::interrupt: leave(End::interrupted, ErrorClass::none); return Next::stop;
     case Code::end: leave(End::completed, ErrorClass::none); return Next::stop;
   }
   return Next::stop;
+}
+
+// No value is none, and a gap in the metric: what was to be read was not there.
+User::Next User::note_metric(const Instruction& code) {
+  const auto& what = std::get<MetricStep>(code.step->what);
+  auto value = what.value.evaluate(*this);
+  if (!value) return fail_step(code, ErrorClass::check, value.error().text);
+  Shard& shard = population_.shard();
+  double number = 0;
+  if (value->to_number(number) && std::isfinite(number)) {
+    shard.recorder().metric(what.metric, number, std::max<std::int64_t>(shard.run_time(shard.loop().recent_ns()), 0));
+  } else if (const std::string text = value->to_text(); !text.empty()) {
+    const std::string& name = shard.plan().scenario().metrics[what.metric].name;
+    return fail_step(code, ErrorClass::check, fmt::format("metric '{}': '{}' is no number", name, text));
+  }
+  ++pc_;
+  return Next::go_on;
 }
 
 User::Next User::wait_until(std::uint64_t at_ns) {

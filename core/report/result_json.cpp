@@ -124,6 +124,18 @@ Json generator_json(const RunResult& result) {
           {"warnings", result.verdict.warnings}};
 }
 
+const char* kind_word(MetricKind kind) {
+  return kind == MetricKind::gauge ? "gauge" : kind == MetricKind::counter ? "counter" : "trend";
+}
+
+double mean_of(const MetricWindow& values) { return values.count == 0 ? 0 : values.sum / static_cast<double>(values.count); }
+
+/// What stands for a second's values; null: none came in it.
+Json shown_value(const MetricWindow& values, MetricKind kind) {
+  if (values.count == 0) return nullptr;
+  return kind == MetricKind::gauge ? values.last : kind == MetricKind::counter ? values.sum : mean_of(values);
+}
+
 }  // namespace
 
 std::string result_json(const RunResult& result) {
@@ -187,6 +199,14 @@ std::string result_json(const RunResult& result) {
                     {"waited_ms", spread(records.waited)}});
   }
   document["records"] = std::move(list);
+  list = Json::array();
+  for (const MetricTotals& metric : snapshot.metrics) {
+    const MetricWindow& values = metric.values;
+    list.push_back({{"name", metric.name}, {"unit", metric.unit}, {"kind", kind_word(metric.kind)}, {"probe", metric.is_probe},
+                    {"count", values.count}, {"last", values.last}, {"min", values.min}, {"mean", mean_of(values)},
+                    {"max", values.max}, {"sum", values.sum}});
+  }
+  document["metrics"] = std::move(list);
   list = Json::array();
   for (const ThresholdResult& threshold : result.thresholds) {
     list.push_back({{"rule", threshold.rule}, {"value", threshold.value}, {"unit", threshold.unit},
@@ -253,7 +273,12 @@ std::string timeline_jsonl(const RunResult& result) {
           {"retiring", population.users_retiring}};
       in_flight += population.in_flight;
     }
-    out += dump(Json{{"second", window->window}, {"environment", true}, {"users", users}, {"in_flight", in_flight},
+    Json metrics = Json::object();
+    for (std::size_t i = 0; i < result.snapshot.metrics.size(); ++i) {
+      const MetricTotals& metric = result.snapshot.metrics[i];
+      metrics[metric.name] = i < window->metrics.size() ? shown_value(window->metrics[i], metric.kind) : Json(nullptr);
+    }
+    out += dump(Json{{"second", window->window}, {"environment", true}, {"metrics", metrics}, {"users", users}, {"in_flight", in_flight},
                      {"busy", window->busy_max}, {"lag_ms", {{"p99", window->lag.quantile_ms(0.99)}}}}) + "\n";
   }
   return out;

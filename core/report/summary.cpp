@@ -125,6 +125,17 @@ void add_records(std::string& out, const RunResult& result) {
   }
 }
 
+void add_metrics(std::string& out, const RunResult& result) {
+  for (const MetricTotals& metric : result.snapshot.metrics) {
+    const MetricWindow& values = metric.values;
+    out += fmt::format("metric      {}: ", printable(metric.name));
+    const std::string unit = metric.unit.empty() ? "" : " " + printable(metric.unit);
+    if (values.count == 0) out += "no value\n";
+    else if (metric.kind == MetricKind::counter) out += fmt::format("{:.6g}{} in {} values\n", values.sum, unit, count_text(values.count));
+    else out += fmt::format("last {:.6g}{}, mean {:.6g}, {:.6g} to {:.6g}, {} values\n", values.last, unit, values.sum / static_cast<double>(values.count), values.min, values.max, count_text(values.count));
+  }
+}
+
 /// What plugins count beside samples: one line for each population and operation.
 void add_counters(std::string& out, const RunResult& result) {
   std::string line;
@@ -200,6 +211,7 @@ std::string summary_text(const RunResult& result, const SummaryStyle& style) {
   add_errors(out, result);
   add_iterations(out, result);
   add_records(out, result);
+  add_metrics(out, result);
   add_counters(out, result);
   add_generator(out, result);
   const SampleCounts totals = result.snapshot.totals();

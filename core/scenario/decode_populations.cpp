@@ -27,6 +27,7 @@ void Decoder::decode_populations(const Node* node) {
     PopulationSpec population;
     population.name = key.text;
     population.mark = key.mark;
+    population.is_probe = scenario_.populations.size() >= node->keys.size() - probes_.size();   // they are the last ones
     scenario_.populations.push_back(std::move(population));
   }
   // Which tasks they do comes first: what a population's users keep is known to these tasks.
@@ -36,7 +37,7 @@ void Decoder::decode_populations(const Node* node) {
 
 void Decoder::decode_shares(const Node* given, PopulationSpec& population, const Node& key) {
   if (given == nullptr) {
-    if (scenario_.tasks.size() == 1) population.tasks.emplace_back(0, 1);
+    if (scenario_.tasks.size() == probes_.size() + 1) population.tasks.emplace_back(0, 1);
     else error(key, fmt::format("population '{}' needs 'tasks'", population.name), scenario_.tasks.empty() ? std::string() : fmt::format("such as `tasks: {}`", scenario_.tasks[0].name));
     return;
   }
@@ -249,7 +250,8 @@ void Decoder::decode_profiles(const Node* profiles, const Node* chosen) {
   if (!profiles->is_map()) return error(*profiles, fmt::format("'profiles' is a map of names and populations, this is {}", profiles->kind_name()));
   const std::string wanted = options_.profile ? *options_.profile : chosen ? text(*chosen, NameScope{.env = true}, "'profile'") : "";
   std::vector<std::string> names, known;
-  for (const PopulationSpec& population : scenario_.populations) known.push_back(population.name);
+  for (const PopulationSpec& population : scenario_.populations)
+    if (!population.is_probe) known.push_back(population.name);
   bool is_found = false;
   for (std::size_t i = 0; i < profiles->keys.size(); ++i) {
     names.push_back(profiles->keys[i].text);

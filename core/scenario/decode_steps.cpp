@@ -309,6 +309,8 @@ void Decoder::decode_control(const Node& step, const Node& key, const Node& give
     }
     if (!found) error(given, fmt::format("no record '{}' was acquired here", value.text), records.empty() ? "" : suggestion("record", value.text, records));
     out.what = release;
+  } else if (control == "metric") {
+    decode_metric(key, value, place, out);
   } else if (control == "interrupt") {
     if (!value.is_null() && value.text != "true") error(given, "'interrupt' takes nothing");
     out.what = InterruptStep{};
@@ -349,6 +351,33 @@ void Decoder::decode_acquire(const Node& key, const Node& value, const StepPlace
       error(*empty, "'skip' takes another task, and in on_start there is none", "wait, or interrupt");
   }
   out.what = std::move(acquire);
+}
+
+void Decoder::decode_metric(const Node& key, const Node& value, const StepPlace& place, Step& out) {
+  constexpr std::string_view kKinds[] = {"gauge", "counter", "trend"};
+  MetricStep metric;
+  const MapReader map(*this, value, kMetricKeys, "in 'metric'");
+  const Node* name = map["name"];
+  const Node* given = map["value"];
+  if (name == nullptr || given == nullptr) {
+    error(key, "'metric' needs a 'name' and a 'value'", "write `metric: { name: rows, value: \"${rows}\" }`");
+  } else {
+    MetricSpec spec;
+    spec.mark = key.mark;
+    spec.name = text(*name, {}, "'name'");
+    spec.is_probe = probes_.contains(spec.name);
+    if (const Node* unit = map["unit"]) spec.unit = text(*unit, {}, "'unit'");
+    if (const Node* kind = map["kind"]) spec.kind = static_cast<MetricSpec::Kind>(word(*kind, "'kind'", kKinds));
+    metric.value = text_template(*given, place.scope, "'value'");
+    const auto same = std::ranges::find(scenario_.metrics, spec.name, &MetricSpec::name);
+    metric.metric = static_cast<std::uint32_t>(same - scenario_.metrics.begin());
+    if (same == scenario_.metrics.end()) {
+      scenario_.metrics.push_back(std::move(spec));
+    } else if (same->kind != spec.kind || same->unit != spec.unit || same->is_probe) {
+      error(*name, fmt::format("metric '{}' is another one in line {}", spec.name, same->mark.line), "one name, one unit, one kind");
+    }
+  }
+  out.what = std::move(metric);
 }
 
 void Decoder::decode_until(const Node& step, const Node& key, const Node& value, const StepPlace& place, Step& out) {

@@ -134,6 +134,7 @@ class Decoder {
   std::optional<Step> decode_step(const Node& node, const StepPlace& place);
   void decode_control(const Node& step, const Node& key, const Node& value, const StepPlace& place, Step& out);
   void decode_acquire(const Node& key, const Node& value, const StepPlace& place, bool keep_user, Step& out);
+  void decode_metric(const Node& key, const Node& value, const StepPlace& place, Step& out);
   void decode_until(const Node& step, const Node& key, const Node& value, const StepPlace& place, Step& out);
   Steps inner_steps(const Node& step, const Node& key, const StepPlace& place);
   OperationStep decode_operation(const Node& step, const Node& key, const Node& value, const StepPlace& place);
@@ -161,6 +162,8 @@ class Decoder {
   void decode_jitter(const Node& node, Load& load);
   void decode_stages(const Node& node, Load& load);
   Budget decode_budget(const Node& node);
+  /// The tasks and populations that `probes` stands for; the scenario's own are before them.
+  void add_probes(const Node* probes, Node& tasks, Node& populations);
   void decode_profiles(const Node* profiles, const Node* chosen);
 
   // ---- names
@@ -211,6 +214,7 @@ class Decoder {
   std::vector<Made> made_by_task_, made_by_population_;
   Made* reader_ = nullptr;                           // whose steps are being decoded
   std::vector<Locals> task_locals_, population_locals_;
+  std::set<std::string> probes_;                     // names of populations that stand for a probe, and of their metrics
   Locals all_locals_;                                // of every task: what payloads see
   std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> slots_;
   std::vector<std::pair<std::uint32_t, Node>> after_;  // population, where its `after` stands

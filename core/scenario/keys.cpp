@@ -27,7 +27,7 @@ constexpr Key kScenario[] = {
     {"changes", "list", "changes while the run goes on", kLater},
     {"setup", "list of steps", "once before the run", kLater},
     {"teardown", "list of steps", "once after the run", kLater},
-    {"probes", "map", "values read from the target", kLater},
+    {"probes", "map of probes", "values read from the target each second: its memory, its nodes"},
 };
 
 constexpr Key kTarget[] = {
@@ -166,11 +166,11 @@ constexpr Key kControl[] = {
     {"set", "map of values", "keeps values"},
     {"acquire", "dataset or map", "takes an exclusive record"},
     {"release", "name", "hands it back"},
+    {"metric", "map", "a value of your own in the statistics"},
     {"interrupt", "nothing", "ends the iteration"},
     {"do", "task", "another task's steps"},
     {"parallel", "list of steps", "side by side", kLater},
     {"barrier", "map", "waits for others", kLater},
-    {"metric", "map", "a value of your own", kLater},
     {"take", "map", "a further record", kLater},
     {"for_each", "map", "one of each", kLater},
 };
@@ -210,6 +210,24 @@ constexpr Key kAcquire[] = {
     {"where", "map of column: value", "only records that have these values; templates may stand there"},
 };
 
+constexpr Key kMetric[] = {
+    {"name", "text", "of the metric"},
+    {"value", "number", "a template; when it is empty there is no value"},
+    {"unit", "text", "behind the value: MB"},
+    {"kind", "gauge | counter | trend", "how it is shown: its last value, its sum, its distribution; gauge when absent"},
+};
+
+constexpr Key kProbe[] = {
+    {"to", "target", "an HTTP target; the only one, or `default`, when absent"},
+    {"path", "text", "what is asked for"},
+    {"json", "path", "the value inside a JSON answer: a.b[0].c or /a/b/0/c"},
+    {"prometheus", "name", "a sample of a Prometheus answer, with labels as they stand there"},
+    {"regex", "RE2 expression", "its first group"},
+    {"unit", "text", "behind the value: MB"},
+    {"every", "duration", "1s when absent"},
+    {"timeout", "duration", "`every` when absent: a probe that hangs leaves a gap"},
+};
+
 constexpr Key kMatcher[] = {
     {"equals", "value", "the same value"},
     {"contains", "text", "a part of it"},
@@ -233,7 +251,7 @@ constexpr KeyTable kTables[] = {
     {"task", kTask}, {"population", kPopulation}, {"load", kLoad}, {"stage", kStage}, {"stop_after", kBudget},
     {"run", kRun}, {"run.valid", kValid}, {"step", kStep}, {"control step", kControl}, {"operation", kCall},
     {"until", kUntil}, {"repeat", kRepeat}, {"group", kGroup}, {"either", kBranch}, {"acquire", kAcquire},
-    {"check", kMatcher}, {"capture", kCapture},
+    {"metric", kMetric}, {"probe", kProbe}, {"check", kMatcher}, {"capture", kCapture},
 };
 
 }  // namespace
@@ -243,6 +261,7 @@ const std::span<const Key> kScenarioKeys = kScenario, kTargetKeys = kTarget, kTl
                            kStageKeys = kStage, kBudgetKeys = kBudget, kRunKeys = kRun, kValidKeys = kValid,
                            kStepKeys = kStep, kControlKeys = kControl, kCallKeys = kCall, kUntilKeys = kUntil,
                            kRepeatKeys = kRepeat, kGroupKeys = kGroup, kBranchKeys = kBranch, kAcquireKeys = kAcquire,
+                           kMetricKeys = kMetric, kProbeKeys = kProbe,
                            kMatcherKeys = kMatcher, kCaptureKeys = kCapture;
 
 std::span<const KeyTable> key_tables() { return kTables; }

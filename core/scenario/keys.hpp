@@ -25,7 +25,8 @@ extern const std::span<const Key> kScenarioKeys, kTargetKeys, kTlsKeys, kDataset
     kStepKeys,       // what may stand beside a step's operation or control word
     kControlKeys,    // the control words
     kCallKeys,       // what belongs to every operation
-    kUntilKeys, kRepeatKeys, kGroupKeys, kBranchKeys, kAcquireKeys, kMatcherKeys, kCaptureKeys;
+    kUntilKeys, kRepeatKeys, kGroupKeys, kBranchKeys, kAcquireKeys, kMetricKeys, kProbeKeys, kMatcherKeys,
+    kCaptureKeys;
 
 /// All of them, for the reference.
 std::span<const KeyTable> key_tables();

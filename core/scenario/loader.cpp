@@ -43,8 +43,10 @@ void Decoder::decode(const Node& root) {
 
   // Names first, then what uses them.
   decode_data(map["data"]);
-  decode_tasks(map["tasks"]);
-  decode_populations(map["populations"]);
+  Node tasks = map["tasks"] ? *map["tasks"] : Node{}, populations = map["populations"] ? *map["populations"] : Node{};
+  add_probes(map["probes"], tasks, populations);
+  decode_tasks(map["tasks"] ? &tasks : nullptr);
+  decode_populations(map["populations"] ? &populations : nullptr);
   collect_names();
   decode_targets(map["targets"]);
   decode_plugins(map["plugins"]);
@@ -159,6 +161,8 @@ void add_written_names(const Node& node, std::vector<std::string>& names) {
 /// What thresholds may name: of the whole scenario, or of what --only or the profile leaves.
 ThresholdNames Decoder::threshold_names(bool is_whole) const {
   ThresholdNames names;
+  for (const MetricSpec& metric : scenario_.metrics)
+    if (metric.is_probe) names.probes.push_back(metric.name);
   for (const Task& task : scenario_.tasks) {
     if (!is_whole && !kept_tasks_.contains(task.name)) continue;
     names.tasks.push_back(task.name);

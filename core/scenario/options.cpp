@@ -76,6 +76,8 @@ bool Decoder::keep_only() {
       return false;
     }
   }
+  for (std::uint32_t p = 0; p < populations.size(); ++p)
+    if (populations[p].is_probe) kept.insert(p);
   for (const std::uint32_t p : kept) {
     std::set<std::string> done = made_by_population_[p].does;
     for (const auto& [task, weight] : populations[p].tasks) done.insert(scenario_.tasks[task].name);
@@ -100,9 +102,10 @@ void Decoder::apply_options() {
   if (!keep_only()) return;
 
   const bool shapes = options_.users || options_.rate || options_.stages || options_.iterations;
-  if (shapes && scenario_.populations.size() != 1) {
-    std::vector<std::string> names;
-    for (const PopulationSpec& population : scenario_.populations) names.push_back(population.name);
+  std::vector<std::string> names;
+  for (const PopulationSpec& population : scenario_.populations)
+    if (!population.is_probe) names.push_back(population.name);
+  if (shapes && names.size() != 1) {
     const char* flag = options_.users ? "--users" : options_.rate ? "--rate" : options_.stages ? "--stage" : "--iterations";
     option_error(fmt::format("{} is about one population, and this scenario has {}", flag, names.size()),
                  fmt::format("choose one with --only ({}), or multiply all with --scale", fmt::join(names, ", ")));
@@ -142,6 +145,10 @@ void Decoder::scale() {
   const double x = options_.scale, k = options_.compress;
   for (PopulationSpec& population : scenario_.populations) {
     Load& load = population.load;
+    if (population.is_probe) {   // it looks at the target as often as before
+      if (auto* every = std::get_if<std::int64_t>(&load.every)) *every = std::llround(static_cast<double>(*every) * k);
+      continue;
+    }
     const auto count = [&](double n) { return n > 0 ? std::max(1.0, std::round(n * x)) : 0.0; };  // nobody vanishes
     if (x != 1) {
       load.users = count(load.users);
@@ -189,9 +196,14 @@ double peak_users(const Load& load) {
 void Decoder::warn_about_records() {
   for (const PopulationSpec& population : scenario_.populations) {
     const double users = peak_users(population.load);
-    std::set<std::uint32_t> acquired;
+    std::set<std::uint32_t> acquired;   // by on_start, or by each task: a user with another one does that meanwhile
+    for (std::size_t i = 0; i < population.tasks.size(); ++i) {
+      std::set<std::uint32_t> by_task;
+      find_acquires(scenario_.tasks[population.tasks[i].first].steps, scenario_.tasks, by_task);
+      if (i == 0) acquired = std::move(by_task);
+      else std::erase_if(acquired, [&](std::uint32_t dataset) { return !by_task.contains(dataset); });
+    }
     find_acquires(population.on_start, scenario_.tasks, acquired);
-    for (const auto& [task, weight] : population.tasks) find_acquires(scenario_.tasks[task].steps, scenario_.tasks, acquired);
     for (const std::uint32_t dataset : acquired) {
       if (dataset >= scenario_.datasets.size()) continue;
       const Dataset& data = *scenario_.datasets[dataset];

@@ -120,13 +120,14 @@ struct AcquireStep {
   std::vector<std::pair<std::uint32_t, Template>> where;   // column, value
   bool keep_user = false;
 };
+struct MetricStep { std::uint32_t metric = 0; Template value; };
 struct ReleaseStep { std::uint32_t slot = 0; };
 struct InterruptStep {};
 struct DoStep { std::uint32_t task = 0; };
 
 struct Step {
   std::variant<OperationStep, WaitStep, RepeatStep, IfStep, EitherStep, SetStep, UntilStep, GroupStep,
-               AcquireStep, ReleaseStep, InterruptStep, DoStep> what;
+               AcquireStep, ReleaseStep, MetricStep, InterruptStep, DoStep> what;
   std::optional<OnFailure> on_failure;        // not given: proceed, in on_start stop_user
   Mark mark;
 };
@@ -170,6 +171,14 @@ struct Load {
   bool skip_on_overrun = false;
 };
 
+/// A value of the user's own, or one that a probe reads from the target.
+struct MetricSpec {
+  std::string name, unit;
+  enum class Kind : std::uint8_t { gauge, counter, trend } kind = Kind::gauge;
+  bool is_probe = false;
+  Mark mark;
+};
+
 struct PopulationSpec {
   std::string name;
   std::vector<std::pair<std::uint32_t, double>> tasks;  // task index, weight
@@ -181,6 +190,7 @@ struct PopulationSpec {
   bool new_connection = false;                // connection: new
   bool eligible_at_user_start = false;
   bool background = false;
+  bool is_probe = false;                      // made from `probes`: nothing of the command line is about it
   double bytes_per_s = 0;                     // byte-rate model, sum over its users
   Steps on_start, on_stop;
   Budget stop_after;
@@ -218,6 +228,7 @@ struct Scenario {
   std::vector<ProtocolSpec> protocols;
   std::vector<Task> tasks;
   std::vector<PopulationSpec> populations;
+  std::vector<MetricSpec> metrics;
   std::vector<ThresholdSpec> thresholds;
   std::vector<OutputSpec> outputs;
   RunSpec run;

@@ -61,6 +61,7 @@ Merger::Merger(const SeriesTable& series, MergerOptions options)
     totals.background = population.background;
   }
   for (const std::string& target : options_.targets) snapshot_.connections.push_back({target, {}});
+  snapshot_.metrics = options_.metrics;
   if (!options_.sources.empty()) source(static_cast<std::uint32_t>(options_.sources.size() - 1));
 }
 
@@ -117,6 +118,9 @@ bool Merger::apply(const WindowRecord& record) {
   for (const PopulationWindow& population : record.populations) {
     if (population.population >= snapshot_.populations.size()) continue;
     snapshot_.populations[population.population].blocked.merge(population.blocked);
+  }
+  for (const MetricWindow& metric : record.metrics) {
+    if (metric.metric < snapshot_.metrics.size()) snapshot_.metrics[metric.metric].values += metric;
   }
   snapshot_.generator.lag.merge(record.generator.lag);
   snapshot_.generator.warmup_lag.merge(record.generator.warmup_lag);
@@ -191,6 +195,10 @@ void Merger::add_window(const WindowRecord& record) {
         add_series_window(fresh, window);
         merged->series.insert(at, std::move(fresh));
       }
+    }
+    merged->metrics.resize(snapshot_.metrics.size());
+    for (const MetricWindow& metric : record.metrics) {
+      if (metric.metric < merged->metrics.size()) merged->metrics[metric.metric] += metric;
     }
     merged->lag.merge(record.generator.lag);
   } else {

@@ -27,6 +27,7 @@ struct MergerOptions {
   };
   std::vector<Population> populations;
   std::vector<std::string> targets;
+  std::vector<MetricTotals> metrics;   // without values
   std::vector<std::string> sources;  // names; more appear as they report ("source 7")
 };
 
@@ -41,6 +42,8 @@ class Merger {
   /// The sums as of now.  `measured_until_ns`: the end of the steady part once it is known, so that
   /// the drain does not thin the rates; 0: the run is in it.  Valid until the next call.
   const Snapshot& snapshot(std::int64_t now_ns, std::int64_t measured_until_ns = 0);
+
+  const std::vector<MetricTotals>& metrics() const { return snapshot_.metrics; }
 
   /// Windows that are complete or old enough, in order: for the timeline and outputs.  One that got
   /// a late record comes again with a higher revision.  `all`: whatever there is (the end of the

@@ -10,7 +10,8 @@ Recorder::Recorder(RecorderOptions options)
     : options_(options),
       populations_(options.populations),
       blocked_(options.populations),
-      connections_(options.targets) {
+      connections_(options.targets),
+      metrics_(options.metrics) {
   for (std::uint32_t i = 0; i < options.populations; ++i) populations_[i].population = i;
   for (std::uint32_t i = 0; i < options.targets; ++i) connections_[i].target = i;
 }
@@ -103,6 +104,11 @@ void Recorder::progress(std::uint32_t series, std::int64_t due_ns, std::uint64_t
   counts.bytes_in += bytes_in;
 }
 
+void Recorder::metric(std::uint32_t metric, double value, std::int64_t at_ns) {
+  if (at_ns >= window_end_ns_) close_window(at_ns / kWindowNs);
+  metrics_[metric].add(value, at_ns);
+}
+
 void Recorder::lag(std::int64_t due_ns, std::int64_t lag_ns) {
   (due_ns < options_.warmup_ns ? warmup_lag_ : lag_).record(clamp(lag_ns));
 }
@@ -149,6 +155,11 @@ void Recorder::close_window(std::int64_t next_window) {
   for (std::size_t i = 0; i < blocked_.size(); ++i)
     record.populations[i].blocked = blocked_[i].take();
   record.connections = connections_;
+  for (std::uint32_t i = 0; i < metrics_.size(); ++i) {
+    if (metrics_[i].count == 0) continue;
+    record.metrics.push_back(std::exchange(metrics_[i], {}));
+    record.metrics.back().metric = i;
+  }
   record.generator.lag = lag_.take();
   record.generator.warmup_lag = warmup_lag_.take();
   record.generator.turn = turn_.take();

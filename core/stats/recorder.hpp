@@ -20,6 +20,7 @@ struct RecorderOptions {
   std::int64_t warmup_ns = 0;  // samples due before it count apart
   std::uint32_t populations = 0;
   std::uint32_t targets = 0;
+  std::uint32_t metrics = 0;
   std::uint32_t errors_per_series = 64;  // distinct (class, code, detail); more share one `(other)`
 };
 
@@ -41,6 +42,9 @@ class Recorder {
   void count(std::uint32_t series, std::int64_t at_ns, std::uint64_t n) {
     cell(series, at_ns).counts.told += n;
   }
+
+  /// One value of a metric of the scenario.
+  void metric(std::uint32_t metric, double value, std::int64_t at_ns);
 
   /// Generator lag of one start: the part of started - due that was ours.
   void lag(std::int64_t due_ns, std::int64_t lag_ns);
@@ -107,6 +111,7 @@ class Recorder {
   std::vector<PopulationWindow> populations_;
   std::vector<Histogram> blocked_;
   std::vector<ConnectionCounts> connections_;
+  std::vector<MetricWindow> metrics_;   // of the open window
   Histogram lag_;
   Histogram warmup_lag_;
   Histogram turn_;

@@ -45,6 +45,14 @@ struct PopulationTotals {
   std::int64_t ended_ns = -1;  // when it had ended as planned, -1: it has not
 };
 
+enum class MetricKind : std::uint8_t { gauge, counter, trend };   // shown as: the last value, the sum, the distribution
+struct MetricTotals {
+  std::string name, unit;
+  MetricKind kind = MetricKind::gauge;
+  bool is_probe = false;     // read from the target each second
+  MetricWindow values;       // of the whole run
+};
+
 struct TargetConnections {
   std::string target;
   ConnectionCounts counts;
@@ -84,6 +92,7 @@ struct MergedWindow {
   std::uint32_t sources = 0;         // that have reported it
   std::vector<SeriesWindow> series;  // sorted by (series, phase); `total` is unused
   std::vector<PopulationWindow> populations;  // gauges summed; `total` is unused
+  std::vector<MetricWindow> metrics;          // by metric; count 0: none came in this second
   double busy_max = 0;
   SparseHistogram lag;
 };
@@ -95,6 +104,7 @@ struct Snapshot {
   std::vector<SeriesTotals> series;  // sorted by key, then warm-up before main
   std::vector<PopulationTotals> populations;
   std::vector<TargetConnections> connections;
+  std::vector<MetricTotals> metrics;   // in the scenario's order
   std::vector<SourceState> sources;
   GeneratorTotals generator;
   Ledger ledger;  // background populations left out

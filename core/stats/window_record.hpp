@@ -99,6 +99,17 @@ struct ConnectionCounts {
   friend bool operator==(const ConnectionCounts&, const ConnectionCounts&) = default;
 };
 
+/// Values of a metric of the scenario in one window. How they add up depends on its kind; all is kept for each.
+struct MetricWindow {
+  std::uint32_t metric = 0;
+  std::uint64_t count = 0;
+  double sum = 0, min = 0, max = 0;
+  double last = 0;
+  std::int64_t last_ns = 0;   // run time of `last`
+  void add(double value, std::int64_t at_ns);
+  MetricWindow& operator+=(const MetricWindow& other);
+};
+
 /// How the generator itself did in this window.
 struct GeneratorWindow {
   SparseHistogram lag;  // iterations and steps due after the warm-up: started - due, our fault
@@ -118,6 +129,7 @@ struct WindowRecord {
   std::vector<SeriesWindow> series;  // those with something to say
   std::vector<PopulationWindow> populations;
   std::vector<ConnectionCounts> connections;  // running totals
+  std::vector<MetricWindow> metrics;          // those with a value
   GeneratorWindow generator;
 };
 

@@ -106,6 +106,24 @@ TEST(Fleet, AnOverrunIsLateAndItsWaitingIsTheTargets) {
   EXPECT_EQ(result.snapshot.ledger.iterations.waiting, 3u);
 }
 
+TEST(Fleet, WhatComesWhileAUserStartsIsNoOverrun) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("report", {0});
+  PopulationSpec& population = builder.population("meters", {{task, 1.0}});
+  population.load.model = Load::Model::fleet;
+  population.load.users = 1;
+  population.load.every = std::int64_t{1 * kS};
+  population.load.phase = Load::Phase::aligned;
+  population.load.skip_on_overrun = true;
+  population.on_start.push_back(builder.operation(1, "login"));
+  builder.scenario.run.for_ns = 10 * kS;
+  script() = {};
+  script().on_start = takes(10 * kMs);
+  const RunResult result = VirtualRun(builder.scenario).run();
+  EXPECT_EQ(script().started[0], 10u);
+  EXPECT_EQ(result.snapshot.ledger.iterations.dropped, 0u);
+}
+
 TEST(Users, LogInAndOutExactlyOnceEach) {
   for (const bool is_interrupted : {false, true}) {
     ScenarioBuilder builder;

@@ -133,6 +133,43 @@ def stages_second_by_second():
     figure(f"{len(lines)} seconds, users within one of the plan in each")
 
 
+def memory_each_second():
+    """The target's memory stands on the timeline beside users and requests in flight, as it was told; what hangs or
+    breaks leaves a gap and changes nothing else."""
+    seconds = 10
+    city = City(journal=True)
+    path = story()
+    options = ["--profile", "1", "--users", "20", "--for", f"{seconds}s", "--set", "think=100ms"]
+    ours = run(path, city, *options)
+    expect_passed(ours, "a probe")
+    asked = [line for line in city.journal() if line["path"] == "/mem"]
+    values = [line["metrics"]["memory"] for line in ours.timeline(environment=True) if 0 <= line["second"] < seconds]
+    expect_equal(len(asked), seconds, "questions to the target")
+    expect(None not in values and min(values) > 1, f"values of each second: {values}")
+    gaps = [b["t_receive_ns"] - a["t_receive_ns"] for a, b in zip(asked, asked[1:])]
+    expect(all(0.9e9 < gap < 1.1e9 for gap in gaps), f"asked every {min(gaps) / 1e9:.2f} to {max(gaps) / 1e9:.2f} s")
+    metric = ours.result["metrics"][0]
+    expect_equal((metric["name"], metric["unit"], metric["count"]), ("memory", "MB", seconds), "the metric")
+    counts = {}
+    for name, at in (("is as it was", "/mem"), ("hangs", "/delay/10000"), ("fails", "/status/500"), ("is no JSON", "/page/x"),
+                     ("is 10 MB", "/bytes/10000000")):
+        with open(path) as file:
+            text = file.read()
+        other = path.replace("cms.yaml", "probe.yaml")
+        with open(other, "w") as file:
+            file.write(text.replace("path: /mem,", f"path: {at},"))
+        ours = run(other, city, *options, "--seed", "7")
+        expect_passed(ours, f"a probe that {name}")
+        counts[name] = ours.one(name="WebTest")["count"]
+        missing = [line["metrics"]["memory"] for line in ours.timeline(environment=True) if 0 <= line["second"] < seconds].count(None)
+        expect(missing == 0 if at == "/mem" else missing >= seconds, f"a probe that {name}: {missing} seconds without a value")
+    even = counts["is as it was"]
+    for name, count in counts.items():
+        expect_near(count, even, 0.05 * even, f"visitors' requests beside a probe that {name}")
+    figure(f"{seconds} values in {seconds} s; beside probes that hang, fail, are no JSON or 10 MB {min(counts.values())} to "
+           f"{max(counts.values())} requests of the visitors")
+
+
 def content_jobs():
     """4.3: 50 users, 5 records, 2 s until a change can be seen, polled every 0.5 s."""
     seconds = 60 if FULL else 10
@@ -299,5 +336,5 @@ def never_in_two_hands():
            f"{ours.result['totals']['interrupted']:,} iterations interrupted: no record in two hands")
 
 
-show(name_and_count, every_page_is_used, throughput_law, stages_second_by_second, content_jobs, both_tasks_in_turn,
+show(name_and_count, every_page_is_used, throughput_law, stages_second_by_second, memory_each_second, content_jobs, both_tasks_in_turn,
      previews_fit, too_many_editors, jobs_that_fail, a_signal_hands_all_back, never_in_two_hands)

@@ -74,7 +74,10 @@ TEST(DirectWriteAfterAReset, TheEndIsTold) {
   shard.start();
   Client client(shard);
   ASSERT_EQ(client.connect(target, kDirect), SQ_OK);
-  ASSERT_TRUE(client.until_open());
+  if (!client.until_open()) {   // the reset was there before the loop looked
+    EXPECT_TRUE(client.is_closed);
+    return;
+  }
   const sq_status status = client.write("too late", 1);   // it meets the reset, or the reader does
   EXPECT_TRUE(status == SQ_OK || status == SQ_DONE || status == SQ_E_CLOSED) << status;
   ASSERT_TRUE(client.until_closed());

@@ -440,6 +440,42 @@ TEST_F(LoaderTest, WhatIncludesLeadsOutOfTheFolderOrInACircleIsRefused) {
   EXPECT_NE(problems("include: none.yaml\n" + kSmall).find("no file 'none.yaml'"), std::string::npos);
 }
 
+TEST_F(LoaderTest, AProbeIsAUserInTheBackgroundThatAsksEachSecond) {
+  const std::string text = kSmall + "probes: { memory: { path: /mem, json: mem_mb, unit: MB } }\nthresholds: [ probe(memory) < 5 ]\nrun: { for: 9s }\n";
+  options_.users = "7";     // of the only population: the probe is none
+  options_.compress = 10;
+  options_.scale = 3;
+  const Scenario& s = load(text);
+  ASSERT_EQ(s.populations.size(), 2u);
+  EXPECT_EQ(s.populations[0].load.users, 21);
+  const PopulationSpec& probe = s.populations[1];
+  EXPECT_EQ(probe.name, "probe memory");
+  EXPECT_TRUE(probe.is_probe && probe.background);
+  EXPECT_EQ(probe.load.users, 1);
+  EXPECT_EQ(std::get<std::int64_t>(probe.load.every), 1'000'000'000);
+  const Steps& steps = s.tasks[probe.tasks[0].first].steps;
+  EXPECT_EQ(operation(steps).timeout_ns, 1'000'000'000);
+  EXPECT_EQ(operation(steps).captures[0].from, Capture::From::json);
+  EXPECT_EQ(std::get<MetricStep>(steps[1].what).metric, 0u);
+  EXPECT_EQ(s.metrics[0].name, "memory");
+  EXPECT_EQ(s.metrics[0].unit, "MB");
+  EXPECT_TRUE(s.metrics[0].is_probe);
+  options_.users.reset();
+  options_.only = {"visitors"};
+  EXPECT_EQ(load(text).populations.size(), 2u);
+}
+
+TEST_F(LoaderTest, OneMetricHasOneUnitAndOneKind) {
+  const std::string two = R"(
+targets: { site: http://h:1 }
+tasks:
+  a: [ { metric: { name: rows, value: 1, unit: MB } }, { metric: { name: rows, value: 2, unit: MB } } ]
+  b: [ metric: { name: rows, value: 3, kind: counter } ]
+populations: { p: { tasks: [ a, b ], load: { users: 1 } } }
+)";
+  EXPECT_NE(problems(two).find("5:24: error: metric 'rows' is another one in line 4"), std::string::npos) << problems(two);
+}
+
 TEST_F(LoaderTest, ScaleAndCompressChangeLoadAndNothingElse) {
   const std::string text = R"(
 targets: { site: http://h:1 }

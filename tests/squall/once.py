@@ -138,6 +138,34 @@ populations:
     check(result.returncode == 99 and "2 operations, 1 failed" in result.stdout, f"a stopped user: {result.stdout}{result.stderr}")
     check(squall("run", stopped, "--only", "one", "-q").returncode == 99, "a run whose users are all stopped ends")
 
+    # Settings in a file of their own, a profile, and a record that only this user holds.
+    (folder / "records.csv").write_text("name,kind\nann,a\nbob,b\n")
+    (folder / "settings.yaml").write_text(f"profile: edit\nvars: {{ kind: b }}\ntargets: {{ site: '{site}' }}\n")
+    records = folder / "records.yaml"
+    records.write_text("""
+include: settings.yaml
+profiles: { read: [ readers ], edit: [ editors ] }
+data: { people: { file: records.csv, pick: exclusive } }
+tasks:
+  read: [ http.get: { path: /, name: read } ]
+  edit:
+    - acquire: { from: people, as: p, where: { kind: "${kind}" } }
+    - http.get: { path: "/of/${p.name}", name: edit }
+    - release: p
+populations: { readers: { tasks: read, load: { users: 1 } }, editors: { tasks: edit, load: { users: 1 } } }
+thresholds: [ p99(read) < 1s ]
+run: { for: 1s }
+""")
+    result = squall("run", records, "--once")
+    check(result.returncode == 0 and "acquired from people  name=bob  kind=b" in result.stdout and "read" not in result.stdout,
+          f"a record is acquired: {result.stdout}{result.stderr}")
+    result = squall("check", records, "--profile", "read")
+    check(result.returncode == 0 and "readers" in result.stdout and "editors" not in result.stdout, f"--profile: {result.stdout}{result.stderr}")
+    result = squall("check", records)
+    check(result.returncode == 0 and "'p99(read) < 1s' is not judged" in result.stderr, f"a threshold of another profile: {result.stderr}")
+    result = squall("check", records, "--profile", "reed")
+    check(result.returncode == 2 and "did you mean 'read'?" in result.stderr, f"an unknown profile: {result.returncode} {result.stderr}")
+
     # One operation without a file; the first signal ends a long one.
     result = squall("get", site + "/binary", "--once", "-v")
     check(result.returncode == 0 and "< HTTP/1.0 200" in result.stdout.replace("1.1", "1.0"), f"get --once: {result.stdout}")

@@ -98,6 +98,9 @@ bool add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOption
   ThresholdNames names;
   for (std::uint32_t i = 0; i < plan.series().size(); ++i) names.steps.push_back(plan.series().key(i).name);
   for (const Task& task : scenario.tasks) names.tasks.push_back(task.name);
+  for (const MetricSpec& metric : scenario.metrics) {
+    if (metric.is_probe) names.probes.push_back(metric.name);
+  }
   for (const PopulationSpec& population : scenario.populations) names.populations.push_back(population.name);
   bool is_good = true;
   for (const ThresholdSpec& spec : scenario.thresholds) {

@@ -1,0 +1,102 @@
+// `probes` is short for what a scenario could write itself: a user in the background who asks each second, and a metric
+// of what it was told. Here it is written out, each part at the place of the probe that it stands for.
+#include <fmt/format.h>
+
+#include "scenario/decoder.hpp"
+
+namespace squall {
+namespace {
+
+constexpr std::string_view kValue = "probe_value_";   // the name under which a probe's task keeps what it read
+
+/// Nodes at the place of another one, so that mistakes in what is written out show where it came from.
+class Writer {
+ public:
+  explicit Writer(const Node& place) : place_(place) {}
+
+  Node text(std::string text) const {
+    Node node = empty(Node::Kind::scalar);
+    node.text = std::move(text);
+    node.quoted = true;
+    return node;
+  }
+  Node word(std::string word) const {
+    Node node = text(std::move(word));
+    node.quoted = false;
+    return node;
+  }
+  Node list(std::vector<Node> items) const {
+    Node node = empty(Node::Kind::list);
+    node.items = std::move(items);
+    return node;
+  }
+  Node map(std::vector<std::pair<const char*, Node>> entries) const {
+    Node node = empty(Node::Kind::map);
+    for (auto& [key, value] : entries) add(node, key, std::move(value));
+    return node;
+  }
+  void add(Node& map, const char* key, Node value) const {
+    map.keys.push_back(word(key));
+    map.items.push_back(std::move(value));
+  }
+
+ private:
+  Node empty(Node::Kind kind) const {
+    Node node;
+    node.kind = kind;
+    node.mark = place_.mark;
+    node.length = place_.length;
+    return node;
+  }
+  const Node& place_;
+};
+
+/// RE2 for the value of one sample line: NAME, or NAME{labels}, a value, perhaps a time stamp.
+std::string sample_regex(const std::string& sample) {
+  std::string escaped;
+  for (const char c : sample) {
+    if (std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos) escaped += '\\';
+    escaped += c;
+  }
+  return "(?m)^" + escaped + (sample.ends_with('}') ? "" : "(?:\\{[^}]*\\})?") + "\\s+(\\S+)";
+}
+
+}  // namespace
+
+void Decoder::add_probes(const Node* probes, Node& tasks, Node& populations) {
+  if (probes == nullptr || probes->is_null()) return;
+  if (!probes->is_map()) return error(*probes, fmt::format("'probes' is a map of probes, this is {}", probes->kind_name()), "write `probes: { memory: { path: /mem, json: mem_mb, unit: MB } }`");
+  if (!tasks.is_map() || !populations.is_map()) return;   // which is said elsewhere
+  for (std::size_t i = 0; i < probes->keys.size(); ++i) {
+    const Node& key = probes->keys[i];
+    const Node& given = probes->items[i];
+    const std::string name = "probe " + key.text;
+    const Writer write(key);
+    const MapReader map(*this, given, kProbeKeys, fmt::format("in probe '{}'", key.text));
+    const int ways = (map["json"] != nullptr) + (map["prometheus"] != nullptr) + (map["regex"] != nullptr);
+    if (!given.is_map() || !map["path"] || ways != 1) {
+      error(key, fmt::format("probe '{}' needs 'path' and one of json, prometheus, regex", key.text), "write `memory: { path: /mem, json: mem_mb }`");
+      continue;
+    }
+    probes_.insert(key.text);
+    Node every = map["every"] ? *map["every"] : write.word("1s");
+    Node get = write.map({{"path", *map["path"]}, {"name", write.text(name)}, {"timeout", map["timeout"] ? *map["timeout"] : every}});
+    if (map["to"]) write.add(get, "to", *map["to"]);
+    Node capture = map["json"]    ? write.map({{"json", *map["json"]}})
+                   : map["regex"] ? write.map({{"regex", *map["regex"]}})
+                                  : write.map({{"regex", write.text(sample_regex(map["prometheus"]->text))}});
+    Node metric = write.map({{"name", write.text(key.text)}, {"value", write.text(fmt::format("${{{}:-}}", kValue))}});
+    if (map["unit"]) write.add(metric, "unit", *map["unit"]);
+    Node captures = write.map({});
+    write.add(captures, kValue.data(), std::move(capture));
+    Node task = write.list({write.map({{"http.get", std::move(get)}, {"capture", std::move(captures)}, {"on_failure", write.word("interrupt")}}),
+                            write.map({{"metric", std::move(metric)}})});
+    tasks.keys.push_back(write.text(name));
+    tasks.items.push_back(std::move(task));
+    Node load = write.map({{"users", write.word("1")}, {"every", std::move(every)}, {"phase", write.word("aligned")}, {"overrun", write.word("skip")}});
+    populations.keys.push_back(write.text(name));
+    populations.items.push_back(write.map({{"tasks", write.text(name)}, {"load", std::move(load)}, {"background", write.word("true")}}));
+  }
+}
+
+}  // namespace squall
