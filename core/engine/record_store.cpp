@@ -102,12 +102,15 @@ void RecordStore::pass_on() {
   tell_watcher();
 }
 
-bool RecordStore::leave(Waiter& waiter) {
+bool RecordStore::leave(Waiter& waiter, bool in_vain, std::uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
   if (!waiter.is_linked()) return false;
   Line& line = waiter.wants_record ? waiting_ : watching_;
   line.erase(line.iterator_to(waiter));
-  if (waiter.wants_record) ++totals_.in_vain;
+  if (in_vain) {
+    ++totals_.in_vain;
+    totals_.in_vain_longest_ns = std::max(totals_.in_vain_longest_ns, now_ns - waiter.since_ns);
+  }
   return true;
 }
 

@@ -53,8 +53,8 @@ class RecordStore {
   void was_told();
   /// And when it has begun what it wanted: the next may know, if one is free still.
   void pass_on();
-  /// False: its turn had come before, and `run` will be called.
-  bool leave(Waiter& waiter);
+  /// False: its turn had come before, and `run` will be called. `in_vain`: it got nothing else in its place.
+  bool leave(Waiter& waiter, bool in_vain, std::uint64_t now_ns);
   void note_wait(std::uint64_t waited_ns);
   void note_found_none();
 

@@ -143,8 +143,8 @@ class User final : public Scope {
   Records& records();
   Next acquire(const Instruction& code);
   Next release_record(const Instruction& code);
-  Next skip_iteration(const Instruction& code);
-  Next interrupt_for_want_of_record();
+  Next skip_iteration(const Instruction& code, RecordStore& store);
+  Next interrupt_for_want_of_record(RecordStore& store);
   void hold(const AcquireStep& what, std::uint32_t record);
   bool hand_back(std::uint32_t slot);
   void hand_back(const Held& held);
@@ -152,8 +152,8 @@ class User final : public Scope {
   std::unique_ptr<RecordStore::Waiter> make_waiter(RecordStore& store);
   void record_came();
   void record_is_free(RecordStore::Waiter& told);
-  void leave_line(std::unique_ptr<RecordStore::Waiter> waiter);
-  void stop_watching();
+  void leave_line(std::unique_ptr<RecordStore::Waiter> waiter, bool in_vain = true);
+  void stop_watching(bool in_vain = true);
   Value* locals();
   // To the observer; user_observed.cpp.
   std::string_view part_name() const;

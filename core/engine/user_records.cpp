@@ -37,8 +37,8 @@ std::unique_ptr<RecordStore::Waiter> User::make_waiter(RecordStore& store) {
   return waiter;
 }
 
-void User::leave_line(std::unique_ptr<RecordStore::Waiter> waiter) {
-  if (!waiter || waiter->store->leave(*waiter)) return;
+void User::leave_line(std::unique_ptr<RecordStore::Waiter> waiter, bool in_vain) {
+  if (!waiter || waiter->store->leave(*waiter, in_vain, population_.shard().loop().now_ns())) return;
   waiter->user = nullptr;
   waiter->is_own = true;   // on its way to the loop, which runs it even when it closes
   waiter.release();
@@ -77,8 +77,7 @@ User::Next User::acquire(const Instruction& code) {
     leave(End::cut, ErrorClass::none);
     return Next::stop;
   }
-  store.note_found_none();
-  return what.when_empty == Empty::skip ? skip_iteration(code) : interrupt_for_want_of_record();
+  return what.when_empty == Empty::skip ? skip_iteration(code, store) : interrupt_for_want_of_record(store);
 }
 
 void User::hold(const AcquireStep& what, std::uint32_t record) {
@@ -136,8 +135,9 @@ void User::hand_back_all(bool for_user_too) {
 // ---- no record is free ---------------------------------------------------------------------------------
 
 /// The pass was none: another task instead, due when this one was. Without another, the user waits after all.
-User::Next User::skip_iteration(const Instruction& code) {
-  if (has_waited_ || !frames_.empty()) return interrupt_for_want_of_record();   // something was done already
+User::Next User::skip_iteration(const Instruction& code, RecordStore& store) {
+  if (has_waited_ || !frames_.empty()) return interrupt_for_want_of_record(store);   // something was done already
+  store.note_found_none();
   Records& own = records();
   own.skipped.push_back(task_);
   const std::uint32_t other = population_.choose_instead(*this, own.skipped);
@@ -157,8 +157,9 @@ User::Next User::skip_iteration(const Instruction& code) {
 
 /// At once, when something was done before. Else a little later: in a closed loop the next pass would find none in
 /// the same moment, and the next, for ever.
-User::Next User::interrupt_for_want_of_record() {
+User::Next User::interrupt_for_want_of_record(RecordStore& store) {
   if (has_waited_) {
+    store.note_found_none();
     leave(End::interrupted, ErrorClass::none);
     return Next::stop;
   }
@@ -170,12 +171,12 @@ User::Next User::interrupt_for_want_of_record() {
 
 /// False: one is free by now.
 bool User::wait_until_free(const std::vector<std::uint32_t>& datasets) {
-  stop_watching();
+  stop_watching(/*in_vain=*/false);
   for (const std::uint32_t dataset : datasets) {
     RecordStore& store = population_.shard().records(dataset);
     auto waiter = make_waiter(store);
     if (!store.watch(*waiter)) {
-      stop_watching();
+      stop_watching(/*in_vain=*/false);
       return false;
     }
     records().watching.push_back(std::move(waiter));
@@ -183,16 +184,17 @@ bool User::wait_until_free(const std::vector<std::uint32_t>& datasets) {
   return true;
 }
 
-void User::stop_watching() {
+void User::stop_watching(bool in_vain) {
   if (!records_) return;
   auto watching = std::exchange(records_->watching, {});
-  for (auto& waiter : watching) leave_line(std::move(waiter));
+  for (auto& waiter : watching) leave_line(std::move(waiter), in_vain);
 }
 
 void User::record_is_free(RecordStore::Waiter& told) {
   RecordStore& store = *told.store;
+  store.note_wait(population_.shard().loop().read_ns() - told.since_ns);
   std::erase_if(records_->watching, [&](const auto& waiter) { return waiter.get() == &told; });
-  stop_watching();
+  stop_watching(/*in_vain=*/false);
   store.was_told();
   has_waited_ = true;   // from the loop: the next iteration may begin right here
   population_.user_free(*this);

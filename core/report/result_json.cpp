@@ -196,6 +196,7 @@ std::string result_json(const RunResult& result) {
                     {"found_none", records.found_none},
                     {"waited", records.waited.count()},
                     {"waited_in_vain", records.in_vain},
+                    {"waited_in_vain_longest_ms", ms(records.in_vain_longest_ns)},
                     {"waited_ms", spread(records.waited)}});
   }
   document["records"] = std::move(list);

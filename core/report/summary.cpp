@@ -117,7 +117,10 @@ void add_records(std::string& out, const RunResult& result) {
                          time_text(static_cast<double>(records.waited.max_ns())));
     }
     if (records.found_none > 0) out += fmt::format("; {} found none", count_text(records.found_none));
-    if (records.in_vain > 0) out += fmt::format("; {} waited in vain", count_text(records.in_vain));
+    if (records.in_vain > 0) {
+      out += fmt::format("; {} waited in vain, the longest {}", count_text(records.in_vain),
+                         time_text(static_cast<double>(records.in_vain_longest_ns)));
+    }
     if (records.acquired > records.handed_back) {
       out += fmt::format("; {} never came back", count_text(records.acquired - records.handed_back));
     }

@@ -214,7 +214,7 @@ constexpr Key kMetric[] = {
     {"name", "text", "of the metric"},
     {"value", "number", "a template; when it is empty there is no value"},
     {"unit", "text", "behind the value: MB"},
-    {"kind", "gauge | counter | trend", "how it is shown: its last value, its sum, its distribution; gauge when absent"},
+    {"kind", "gauge | counter | trend", "how it is shown: its last value, its sum, its mean; gauge when absent"},
 };
 
 constexpr Key kProbe[] = {

@@ -94,6 +94,7 @@ TEST_P(Records, FiveAreAlwaysInUseAndNeverInTwoHands) {
   EXPECT_EQ(records.waited.count(), 145u);
   EXPECT_EQ(records.waited.max_ns(), static_cast<std::uint64_t>(18 * kS));   // served in turn: nine are before each
   EXPECT_EQ(records.in_vain, 45u);
+  EXPECT_EQ(records.in_vain_longest_ns, static_cast<std::uint64_t>(17 * kS));   // since the round at 42 s
   EXPECT_EQ(series_named(result, "job").response.max_ns(), static_cast<std::uint64_t>(2 * kS));
   EXPECT_EQ(result.snapshot.generator.lag.max_ns(), 0u);
   EXPECT_EQ(result.snapshot.ledger.iterations.cut, 45u);
@@ -205,6 +206,8 @@ TEST_P(Records, UsersWhoseOnlyTaskNeedsOneTakeTurns) {
   EXPECT_EQ(result.snapshot.ledger.iterations.completed, 60u);
   EXPECT_EQ(result.snapshot.ledger.iterations.cut, 0u);    // who waited had not begun
   for (const auto& [session, count] : done) EXPECT_EQ(count, 10) << session;
+  EXPECT_EQ(result.records.at(0).waited.max_ns(), static_cast<std::uint64_t>(2 * kS));   // two others have their turn before
+  EXPECT_EQ(result.records.at(0).in_vain, 4u);
 }
 
 TEST_P(Records, EligibleAtUserStartHoldsForLife) {
