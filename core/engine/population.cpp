@@ -187,33 +187,32 @@ BudgetLease::Answer Population::take(std::uint32_t budget, BudgetPlan::Unit unit
   return shard_.take_token(budget, waiter);
 }
 
-BudgetLease::Answer Population::take_request_token(User& user) {
-  const auto unit = BudgetPlan::Unit::requests;
-  const std::uint32_t of_task = plan_.tasks[user.task()].budget;
-  const auto first = take(of_task, unit, &user);
-  if (first != BudgetLease::Answer::taken) return first;
-  const auto second = take(plan_.budget, unit, &user);
-  if (second != BudgetLease::Answer::taken) give_back(of_task, unit);
-  return second;
-}
-
 void Population::give_back(std::uint32_t budget, BudgetPlan::Unit unit) {
   if (budget != kNone && shard_.plan().budgets()[budget].unit == unit) shard_.give_back_token(budget);
 }
 
-void Population::give_back_request_token(User& user) {
-  give_back(plan_.tasks[user.task()].budget, BudgetPlan::Unit::requests);
-  give_back(plan_.budget, BudgetPlan::Unit::requests);
-}
-
-BudgetLease::Answer Population::take_iteration_token(std::uint32_t entry, User* waiter) {
-  const auto unit = BudgetPlan::Unit::iterations;
+BudgetLease::Answer Population::take_tokens(std::uint32_t entry, BudgetPlan::Unit unit, User* waiter) {
   const std::uint32_t of_task = plan_.tasks[entry].budget;
   const auto first = take(of_task, unit, waiter);
   if (first != BudgetLease::Answer::taken) return first;
   const auto second = take(plan_.budget, unit, waiter);
   if (second != BudgetLease::Answer::taken) give_back(of_task, unit);
   return second;
+}
+
+void Population::give_back_tokens(std::uint32_t entry, BudgetPlan::Unit unit) {
+  give_back(plan_.tasks[entry].budget, unit);
+  give_back(plan_.budget, unit);
+}
+
+BudgetLease::Answer Population::take_request_token(User& user) {
+  return take_tokens(user.task(), BudgetPlan::Unit::requests, &user);
+}
+
+void Population::give_back_request_token(User& user) { give_back_tokens(user.task(), BudgetPlan::Unit::requests); }
+
+BudgetLease::Answer Population::take_iteration_token(std::uint32_t entry, User* waiter) {
+  return take_tokens(entry, BudgetPlan::Unit::iterations, waiter);
 }
 
 std::uint32_t Population::needs_of(std::uint32_t entry) const {
@@ -258,8 +257,7 @@ std::uint32_t Population::choose_instead(User& user, const std::vector<std::uint
                                   ? choice.choose_for_arrival(user.arrival_index, may)
                                   : choice.choose(user.index(), user.choice_turn, may);
   if (entry < choice.entries() && take_iteration_token(entry, nullptr) == BudgetLease::Answer::taken) {
-    give_back(plan_.tasks[user.task()].budget, BudgetPlan::Unit::iterations);
-    give_back(plan_.budget, BudgetPlan::Unit::iterations);
+    give_back_tokens(user.task(), BudgetPlan::Unit::iterations);
     return entry;
   }
   user.choice_turn = turn;

@@ -105,6 +105,9 @@ class Population {
   bool may_begin(const User& user, std::uint32_t entry) const;
   std::vector<std::uint32_t> needed_now() const;
   void give_back(std::uint32_t budget, BudgetPlan::Unit unit);
+  /// Of the entry's budget and of the population's, where they count this unit: both or none.
+  BudgetLease::Answer take_tokens(std::uint32_t entry, BudgetPlan::Unit unit, User* waiter);
+  void give_back_tokens(std::uint32_t entry, BudgetPlan::Unit unit);
 
   Shard& shard_;
   const PopulationPlan& plan_;
