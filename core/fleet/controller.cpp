@@ -23,7 +23,7 @@ MergerOptions merger_options(const Plan& plan, const ControllerOptions& options)
     merger.populations.push_back({spec.name, model, spec.background});
   }
   for (const MetricSpec& metric : plan.scenario().metrics) {
-    merger.metrics.push_back({metric.name, metric.unit, static_cast<MetricKind>(metric.kind), metric.is_probe, {}});
+    merger.metrics.push_back({metric.name, metric.unit, metric.kind, metric.is_probe, {}});
   }
   for (const TargetSpec& target : plan.scenario().targets) merger.targets.push_back(target.name);
   for (std::uint32_t i = 0; i < options.shards; ++i) merger.sources.push_back(fmt::format("shard {}", i));
@@ -34,7 +34,8 @@ MergerOptions merger_options(const Plan& plan, const ControllerOptions& options)
 
 Controller::Controller(const Plan& plan, ShardLink& link, ControllerOptions options)
     : plan_(plan), link_(link), options_(std::move(options)),
-      merger_(plan.series(), merger_options(plan, options_)), judge_(options_.thresholds, [this](std::string_view name) { return newest_of(name); }),
+      merger_(plan.series(), merger_options(plan, options_)),
+      judge_(options_.thresholds, [this](std::string_view name) { return newest_of(name); }),
       ended_(plan.populations().size(), 0) {
   facts_.shards = options_.shards;
   for (const BudgetPlan& budget : plan.budgets()) {

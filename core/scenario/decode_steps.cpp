@@ -367,7 +367,7 @@ void Decoder::decode_metric(const Node& key, const Node& value, const StepPlace&
     spec.name = text(*name, {}, "'name'");
     spec.is_probe = probes_.contains(spec.name);
     if (const Node* unit = map["unit"]) spec.unit = text(*unit, {}, "'unit'");
-    if (const Node* kind = map["kind"]) spec.kind = static_cast<MetricSpec::Kind>(word(*kind, "'kind'", kKinds));
+    if (const Node* kind = map["kind"]) spec.kind = static_cast<MetricKind>(word(*kind, "'kind'", kKinds));
     metric.value = text_template(*given, place.scope, "'value'");
     const auto same = std::ranges::find(scenario_.metrics, spec.name, &MetricSpec::name);
     metric.metric = static_cast<std::uint32_t>(same - scenario_.metrics.begin());

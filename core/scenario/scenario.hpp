@@ -17,6 +17,7 @@
 #include "scenario/dataset.hpp"
 #include "scenario/json_path.hpp"
 #include "scenario/match.hpp"
+#include "stats/metric_kind.hpp"
 
 namespace squall {
 
@@ -174,7 +175,7 @@ struct Load {
 /// A value of the user's own, or one that a probe reads from the target.
 struct MetricSpec {
   std::string name, unit;
-  enum class Kind : std::uint8_t { gauge, counter, trend } kind = Kind::gauge;
+  MetricKind kind = MetricKind::gauge;
   bool is_probe = false;
   Mark mark;
 };

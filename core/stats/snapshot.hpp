@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "stats/ledger.hpp"
+#include "stats/metric_kind.hpp"
 #include "stats/series.hpp"
 #include "stats/window_record.hpp"
 
@@ -45,7 +46,6 @@ struct PopulationTotals {
   std::int64_t ended_ns = -1;  // when it had ended as planned, -1: it has not
 };
 
-enum class MetricKind : std::uint8_t { gauge, counter, trend };   // shown as: the last value, the sum, the distribution
 struct MetricTotals {
   std::string name, unit;
   MetricKind kind = MetricKind::gauge;
