@@ -1,6 +1,7 @@
 // `probes` is short for what a scenario could write itself: a user in the background who asks each second, and a metric
 // of what it was told. Here it is written out, each part at the place of the probe that it stands for.
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include "scenario/decoder.hpp"
 
@@ -53,12 +54,7 @@ class Writer {
 
 /// RE2 for the value of one sample line: NAME, or NAME{labels}, a value, perhaps a time stamp.
 std::string sample_regex(const std::string& sample) {
-  std::string escaped;
-  for (const char c : sample) {
-    if (std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos) escaped += '\\';
-    escaped += c;
-  }
-  return "(?m)^" + escaped + (sample.ends_with('}') ? "" : "(?:\\{[^}]*\\})?") + "\\s+(\\S+)";
+  return "(?m)^" + RE2::QuoteMeta(sample) + (sample.ends_with('}') ? "" : "(?:\\{[^}]*\\})?") + "\\s+(\\S+)";
 }
 
 }  // namespace
