@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "report/data_text.hpp"
 #include "report/series_view.hpp"
 #include "report/table.hpp"
 
@@ -105,37 +106,12 @@ void add_iterations(std::string& out, const RunResult& result) {
   }
 }
 
-/// Exclusive records: how much each was used, and who had to wait for one.
-void add_records(std::string& out, const RunResult& result) {
+void add_data(std::string& out, const RunResult& result) {
   for (const RecordTotals& records : result.records) {
-    out += fmt::format("records     {}: {} of {} held at most, acquired {}, each {} to {} times", printable(records.dataset),
-                       count_text(records.held_most), count_text(records.records), count_text(records.acquired),
-                       count_text(records.least_used), count_text(records.most_used));
-    if (records.waited.count() > 0) {
-      out += fmt::format("; {} waited, p99 {}, max {}", count_text(records.waited.count()),
-                         time_text(static_cast<double>(records.waited.quantile_ns(0.99))),
-                         time_text(static_cast<double>(records.waited.max_ns())));
-    }
-    if (records.found_none > 0) out += fmt::format("; {} found none", count_text(records.found_none));
-    if (records.in_vain > 0) {
-      out += fmt::format("; {} waited in vain, the longest {}", count_text(records.in_vain),
-                         time_text(static_cast<double>(records.in_vain_longest_ns)));
-    }
-    if (records.acquired > records.handed_back) {
-      out += fmt::format("; {} never came back", count_text(records.acquired - records.handed_back));
-    }
-    out += "\n";
+    out += fmt::format("records     {}: {}\n", printable(records.dataset), records_text(records));
   }
-}
-
-void add_metrics(std::string& out, const RunResult& result) {
   for (const MetricTotals& metric : result.snapshot.metrics) {
-    const MetricWindow& values = metric.values;
-    out += fmt::format("metric      {}: ", printable(metric.name));
-    const std::string unit = metric.unit.empty() ? "" : " " + printable(metric.unit);
-    if (values.count == 0) out += "no value\n";
-    else if (metric.kind == MetricKind::counter) out += fmt::format("{:.6g}{} in {} values\n", values.sum, unit, count_text(values.count));
-    else out += fmt::format("last {:.6g}{}, mean {:.6g}, {:.6g} to {:.6g}, {} values\n", values.last, unit, values.sum / static_cast<double>(values.count), values.min, values.max, count_text(values.count));
+    out += fmt::format("metric      {}: {}\n", printable(metric.name), printable(metric_text(metric)));
   }
 }
 
@@ -213,8 +189,7 @@ std::string summary_text(const RunResult& result, const SummaryStyle& style) {
   add_series(out, result, style);
   add_errors(out, result);
   add_iterations(out, result);
-  add_records(out, result);
-  add_metrics(out, result);
+  add_data(out, result);
   add_counters(out, result);
   add_generator(out, result);
   const SampleCounts totals = result.snapshot.totals();

@@ -82,6 +82,79 @@ TEST(ResultJson, CountersAndConnectionsStandBesideTheSeries) {
   EXPECT_NE(text.find("connections site: 14 opened, 1,386 reused, 13 closed by the peer, 2 failed\n"), std::string::npos) << text;
 }
 
+RunResult with_records_and_metrics() {
+  RunResult result = one_series("page");
+  RecordTotals records;
+  records.dataset = "accounts<b>";
+  records.records = 5;
+  records.acquired = 1500;
+  records.handed_back = 1499;
+  records.held_most = 5;
+  records.found_none = 7;
+  records.in_vain = 3;
+  records.in_vain_longest_ns = 4'000'000'000;
+  records.least_used = 299;
+  records.most_used = 301;
+  records.waited.add(2'000'000'000, 40);
+  result.records.push_back(records);
+  MetricTotals memory{"memory", "MB", MetricKind::gauge, true, {}};
+  memory.values.add(10, 0);
+  memory.values.add(14, 1);
+  MetricTotals rows{"rows", "", MetricKind::counter, false, {}};
+  rows.values.add(5, 0);
+  rows.values.add(7, 0);
+  result.snapshot.metrics = {memory, rows, {"silent", "", MetricKind::trend, false, {}}};
+  return result;
+}
+
+TEST(ResultJson, RecordsAndMetricsAreCountedAndNamed) {
+  const RunResult result = with_records_and_metrics();
+  const auto document = nlohmann::json::parse(result_json(result));
+  const auto& records = document.at("records").at(0);
+  EXPECT_EQ(records.at("dataset"), "accounts<b>");
+  EXPECT_EQ(records.at("acquired"), 1500);
+  EXPECT_EQ(records.at("waited"), 40);
+  EXPECT_EQ(records.at("waited_in_vain_longest_ms"), 4000);
+  const auto& metrics = document.at("metrics");
+  EXPECT_EQ(metrics.at(0).at("last"), 14);
+  EXPECT_EQ(metrics.at(0).at("mean"), 12);
+  EXPECT_TRUE(metrics.at(0).at("probe"));
+  EXPECT_EQ(metrics.at(1).at("sum"), 12);
+  EXPECT_EQ(metrics.at(2).at("count"), 0);
+}
+
+TEST(ResultJson, ASecondWithoutAValueIsAGapOfTheTimeline) {
+  RunResult result = with_records_and_metrics();
+  auto window = std::make_shared<MergedWindow>();
+  window->metrics.resize(3);
+  window->metrics[1].add(4, 0);
+  result.timeline.push_back(window);
+  result.timeline.push_back(std::make_shared<MergedWindow>());   // a second of which no shard told anything
+  std::istringstream lines(timeline_jsonl(result));
+  std::string line;
+  ASSERT_TRUE(std::getline(lines, line));
+  EXPECT_EQ(nlohmann::json::parse(line).at("metrics"), nlohmann::json::parse(R"({"memory": null, "rows": 4, "silent": null})"));
+  ASSERT_TRUE(std::getline(lines, line));
+  EXPECT_EQ(nlohmann::json::parse(line).at("metrics"), nlohmann::json::parse(R"({"memory": null, "rows": null, "silent": null})"));
+}
+
+TEST(Summary, RecordsAndMetricsAreALineEach) {
+  const std::string text = summary_text(with_records_and_metrics());
+  for (const char* line : {"records     accounts<b>: 5 of 5 held at most, acquired 1,500, each 299 to 301 times; 40 waited, p99 2.00 s, max 2.00 s; "
+                           "7 found none; 3 waited in vain, the longest 4.00 s; 1 never came back\n",
+                           "metric      memory: last 14 MB, mean 12, 10 to 14, 2 values\n", "metric      rows: 12 in 2 values\n",
+                           "metric      silent: no value\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << text;
+  }
+}
+
+TEST(HtmlPage, HasRecordsAndMetrics) {
+  const std::string page = html_page(with_records_and_metrics());
+  EXPECT_NE(page.find("<td>accounts&lt;b&gt;<td>5 of 5 held"), std::string::npos);
+  EXPECT_NE(page.find("<td>memory<td>last 14 MB"), std::string::npos);
+  EXPECT_EQ(html_page(one_series("page")).find("Records and metrics"), std::string::npos);
+}
+
 TEST(ResultJson, EachLineOfTheTimelineIsAnObject) {
   RunResult result = one_series("page");
   auto window = std::make_shared<MergedWindow>();
