@@ -71,6 +71,15 @@ class Records : public ::testing::TestWithParam<std::uint32_t> {
     return result;
   }
 
+  /// Users who acquire an account in on_start and then work.
+  RunResult run_with_accounts(int records, double count) {
+    const auto data = dataset("accounts", records);
+    const auto task = builder.task("work", {0});
+    users({{task, 1.0}}, count).on_start.push_back(acquire(data));
+    takes(0, 100 * kMs);
+    return run(4'950 * kMs);
+  }
+
   ScenarioBuilder builder;
   std::map<std::uint32_t, std::size_t> at_once;
   std::uint32_t outcome = SQ_OUT_OK, kind = SQ_K_NONE;
@@ -115,24 +124,14 @@ TEST_P(Records, ComeBackWhenTheIterationIsInterrupted) {
 }
 
 TEST_P(Records, OfOnStartAreHeldForTheUsersLife) {
-  const auto data = dataset("accounts", 4);
-  const auto task = builder.task("work", {0});
-  PopulationSpec& population = users({{task, 1.0}}, 4);
-  population.on_start.push_back(acquire(data));
-  takes(0, 100 * kMs);
-  const RunResult result = run(4'950 * kMs);
+  const RunResult result = run_with_accounts(/*records=*/4, /*count=*/4);
   EXPECT_EQ(result.records.at(0).acquired, 4u);
   EXPECT_EQ(result.records.at(0).held_most, 4u);
   EXPECT_EQ(series_named(result, "work").counts.ok, 200u);
 }
 
 TEST_P(Records, UsersBeyondThemWaitAndAreCutWithoutAnError) {
-  const auto data = dataset("accounts", 4);
-  const auto task = builder.task("work", {0});
-  PopulationSpec& population = users({{task, 1.0}}, 6);
-  population.on_start.push_back(acquire(data));
-  takes(0, 100 * kMs);
-  const RunResult result = run(4'950 * kMs);
+  const RunResult result = run_with_accounts(/*records=*/4, /*count=*/6);
   EXPECT_EQ(result.records.at(0).acquired, 4u);
   EXPECT_EQ(result.records.at(0).in_vain, 2u);
   EXPECT_EQ(result.snapshot.totals().failed, 0u);
@@ -160,6 +159,22 @@ TEST_P(Records, SkipWithoutAnotherTaskWaits) {
   const RunResult result = run(9'500 * kMs);
   EXPECT_EQ(series_named(result, "job").counts.ok, 10u);
   EXPECT_EQ(result.records.at(0).in_vain, 1u);
+}
+
+TEST_P(Records, SkipAfterAnOperationEndsTheIteration) {
+  const auto data = dataset("content", 1);
+  const auto job = editing("job", data, 0, AcquireStep::Empty::skip);
+  auto& steps = builder.scenario.tasks[job].steps;
+  steps.insert(steps.begin(), builder.operation(1, "look"));
+  const auto read = builder.task("read", {3});
+  users({{job, 1.0}, {read, 1.0}}, 2);
+  takes(0, 10 * kS);
+  takes(1, 100 * kMs);
+  takes(3, 100 * kMs);
+  const RunResult result = run(9'500 * kMs);
+  EXPECT_EQ(at_once[0], 1u);
+  EXPECT_GT(result.snapshot.ledger.iterations.interrupted, 20u);   // what was looked at was looked at
+  EXPECT_EQ(result.snapshot.ledger.iterations.interrupted, result.records.at(0).found_none);
 }
 
 TEST_P(Records, InterruptReturnsTheUser) {
@@ -258,6 +273,59 @@ TEST_P(Records, WhatNoRecordIsFailsTheStep) {
   EXPECT_EQ(script().started[0], 0u);
   EXPECT_EQ(result.records.at(0).acquired, 0u);
   EXPECT_GE(result.snapshot.ledger.iterations.interrupted, 4u);
+}
+
+TEST_P(Records, AcquiredOnceMoreTheFirstGoesBack) {
+  const auto data = dataset("content", 2);
+  const auto task = editing("job", data);
+  auto& steps = builder.scenario.tasks[task].steps;
+  steps.insert(steps.begin(), acquire(data));
+  users({{task, 1.0}}, 1);
+  takes(0, 1 * kS);
+  const RunResult result = run(9'500 * kMs);
+  EXPECT_EQ(result.records.at(0).acquired, 20u);
+  EXPECT_EQ(result.records.at(0).held_most, 1u);
+}
+
+TEST_P(Records, ReleasingWhatIsNotHeldFailsTheStep) {
+  const auto data = dataset("content", 1);
+  const auto task = editing("job", data);
+  auto& steps = builder.scenario.tasks[task].steps;
+  steps.push_back(release(data));
+  steps.back().on_failure = OnFailure::interrupt;
+  users({{task, 1.0}}, 1);
+  takes(0, 1 * kS);
+  const RunResult result = run(9'500 * kMs);
+  EXPECT_EQ(result.snapshot.ledger.iterations.interrupted, 10u);
+  EXPECT_EQ(result.records.at(0).acquired, 10u);
+}
+
+TEST_P(Records, AnArrivalTakesATaskWhoseRecordIsFree) {
+  const auto data = dataset("content", 1);
+  const auto job = editing("job", data);
+  builder.scenario.tasks[job].needs = data;
+  const auto read = builder.task("read", {3});
+  PopulationSpec& population = users({{job, 1.0}, {read, 1.0}}, 0);
+  population.load.model = Load::Model::open;
+  population.load.rate_per_s = 10;
+  takes(0, 2 * kS);
+  takes(3, 10 * kMs);
+  const RunResult result = run(10 * kS);
+  EXPECT_EQ(script().started[0] + script().started[3], 100u);
+  EXPECT_EQ(at_once[0], 1u);
+  EXPECT_EQ(result.records.at(0).waited.count(), 0u);      // nobody met a job without a record
+  EXPECT_EQ(result.snapshot.ledger.iterations.interrupted, 0u);
+}
+
+TEST_P(Records, EligibleAtUserStartHasNoMeaningForArrivals) {
+  const auto task = builder.task("read", {3});
+  PopulationSpec& population = users({{task, 1.0}}, 0);
+  population.load.model = Load::Model::open;
+  population.load.rate_per_s = 10;
+  population.eligible_at_user_start = true;
+  const VirtualRun run(builder.scenario, GetParam());
+  ASSERT_EQ(run.errors().size(), 1u);
+  EXPECT_EQ(run.errors()[0].text.find("'eligible: at_user_start' is for closed and fleet load"), 0u);
 }
 
 TEST_P(Records, AStopCutsWhoWaitsAndHandsBackWhatRuns) {

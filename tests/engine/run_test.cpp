@@ -20,6 +20,18 @@ const PopulationTotals& population_of(const RunResult& result, std::size_t index
   return result.snapshot.populations.at(index);
 }
 
+/// A fleet of devices that do `report` on their clocks.
+PopulationSpec& fleet(ScenarioBuilder& builder, double users, std::int64_t every_ns) {
+  const auto task = builder.task("report", {0});
+  PopulationSpec& population = builder.population("meters", {{task, 1.0}});
+  population.load.model = Load::Model::fleet;
+  population.load.users = users;
+  population.load.every = every_ns;
+  population.load.phase = Load::Phase::aligned;
+  script() = {};
+  return population;
+}
+
 class BudgetOverShards : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(BudgetOverShards, IsExactAndTheOthersGoOn) {
@@ -65,14 +77,10 @@ INSTANTIATE_TEST_SUITE_P(Shards, BudgetOverShards, ::testing::Values(1u, 2u, 3u,
 TEST(Fleet, RunsExactlyTheOccurrencesThatBelongToTheRun) {
   for (const std::uint32_t shards : {1u, 2u}) {
     ScenarioBuilder builder;
-    const auto task = builder.task("report", {0});
-    PopulationSpec& population = builder.population("meters", {{task, 1.0}});
-    population.load.model = Load::Model::fleet;
-    population.load.users = 900;
-    population.load.every = std::int64_t{1 * kS};
+    PopulationSpec& population = fleet(builder, 900, 1 * kS);
+    population.load.phase = Load::Phase::random;
     population.load.jitter_ns = 20 * kMs;
     builder.scenario.run.for_ns = 10 * kS;
-    script() = {};
     script().on_start = takes(1 * kMs);
     const RunResult result = VirtualRun(builder.scenario, shards).run();
     EXPECT_EQ(script().started[0], 9'000u);
@@ -86,14 +94,8 @@ TEST(Fleet, RunsExactlyTheOccurrencesThatBelongToTheRun) {
 
 TEST(Fleet, AnOverrunIsLateAndItsWaitingIsTheTargets) {
   ScenarioBuilder builder;
-  const auto task = builder.task("report", {0});
-  PopulationSpec& population = builder.population("meters", {{task, 1.0}});
-  population.load.model = Load::Model::fleet;
-  population.load.users = 1;
-  population.load.every = std::int64_t{100 * kMs};
-  population.load.phase = Load::Phase::aligned;
+  fleet(builder, 1, 100 * kMs);
   builder.scenario.run.for_ns = 1 * kS;
-  script() = {};
   script().on_start = takes(150 * kMs);   // each outlives its period
   const RunResult result = VirtualRun(builder.scenario).run();
   const SeriesTotals& report = series_named(result, "report");
@@ -108,16 +110,10 @@ TEST(Fleet, AnOverrunIsLateAndItsWaitingIsTheTargets) {
 
 TEST(Fleet, WhatComesWhileAUserStartsIsNoOverrun) {
   ScenarioBuilder builder;
-  const auto task = builder.task("report", {0});
-  PopulationSpec& population = builder.population("meters", {{task, 1.0}});
-  population.load.model = Load::Model::fleet;
-  population.load.users = 1;
-  population.load.every = std::int64_t{1 * kS};
-  population.load.phase = Load::Phase::aligned;
+  PopulationSpec& population = fleet(builder, 1, 1 * kS);
   population.load.skip_on_overrun = true;
   population.on_start.push_back(builder.operation(1, "login"));
   builder.scenario.run.for_ns = 10 * kS;
-  script() = {};
   script().on_start = takes(10 * kMs);
   const RunResult result = VirtualRun(builder.scenario).run();
   EXPECT_EQ(script().started[0], 10u);

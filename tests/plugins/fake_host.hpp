@@ -353,3 +353,5 @@ class Session {
 }  // namespace fake
 
 #include "fake_host_tables.hpp"
+#include "fake_host_queue.hpp"
+#include "fake_host_protocol.hpp"

@@ -1,0 +1,157 @@
+// A protocol plugin in the hands of a test: loaded, prepared, its sessions and calls. Included by fake_host.hpp alone; it
+// is apart so that the other file reads as the interface.
+#pragma once
+
+namespace fake {
+
+inline uint64_t Call::phases() const {
+  uint64_t sum = 0;
+  for (uint64_t phase : phase_ns) sum += phase;
+  return sum;
+}
+inline sq_status Call::output(std::string_view name, std::string_view key, sq_value* out) {
+  return protocol->table->output(session, this, protocol->output_index(op, name), str(key), out);
+}
+inline std::string Call::text(std::string_view name, std::string_view key) {
+  sq_value value{};
+  if (output(name, key, &value) != SQ_OK) return {};
+  std::string result;
+  squall::plugin::append_text(result, value);
+  return result;
+}
+inline int64_t Call::number(std::string_view name, std::string_view key) {
+  sq_value value{};
+  return output(name, key, &value) == SQ_OK ? squall::plugin::as_int(value) : INT64_MIN;
+}
+
+inline uint32_t Bindings::index(std::string_view name) const {
+  for (uint32_t i = 0; op_.params[i]; ++i)
+    if (name == op_.params[i]->name) return i;
+  ADD_FAILURE() << op_.name << " has no parameter " << name;
+  return 0;
+}
+inline Bindings& Bindings::map(std::string_view name,
+                               const std::vector<std::pair<std::string, std::string>>& pairs) {
+  std::vector<sq_pair> items;
+  for (const auto& [key, text] : pairs)
+    items.push_back({str(key), squall::plugin::text_value(text)});
+  sq_value value = squall::plugin::make_value(SQ_T_MAP);
+  value.u.map.ptr = items.data();
+  value.u.map.len = items.size();
+  return set(name, value);
+}
+inline Bindings& Bindings::list(std::string_view name, const std::vector<sq_value>& items) {
+  sq_value value = squall::plugin::make_value(SQ_T_LIST);
+  value.u.list.ptr = items.data();
+  value.u.list.len = items.size();
+  return set(name, value);
+}
+
+inline const sq_plugin* Protocol::load(const std::string& plugin) {
+  static std::map<std::string, const sq_plugin*> loaded;
+  static auto* libraries = new std::list<boost::dll::shared_library>;  // never unloaded
+  if (const auto known = loaded.find(plugin); known != loaded.end()) return known->second;
+  auto& library = libraries->emplace_back(std::string(SQUALL_PLUGIN_DIR) + "/lib" + plugin + ".so",
+                                          boost::dll::load_mode::rtld_now);
+  const sq_plugin* root = library.get<const sq_plugin*()>(SQ_ENTRY_SYMBOL)();
+  sq_error error{};
+  const sq_status status = root->init(&Host::root(), &error);
+  EXPECT_EQ(status, SQ_OK) << error.text;
+  return loaded[plugin] = root;
+}
+inline Protocol::Protocol(Host& owner, const std::string& plugin, const Options& options)
+    : host(owner) {
+  table = static_cast<const sq_protocol*>(load(plugin)->get_interface(SQ_PROTOCOL_V1));
+  std::vector<sq_pair> pairs;
+  for (const auto& [key, value] : options) pairs.push_back({str(key), value});
+  sq_error error{};
+  EXPECT_EQ(table->open(pairs.data(), pairs.size(), &instance, &error), SQ_OK) << error.text;
+  EXPECT_EQ(table->shard_open(instance, &host.shard, &shard, &error), SQ_OK) << error.text;
+}
+inline Protocol::~Protocol() {
+  sq_done done;
+  table->shard_close(shard, &done);
+  host.run();
+  for (int i = 0; i < 1000 && !done.ended; ++i) host.poll_once(1);
+  EXPECT_TRUE(done.ended) << "shard_close never ended";
+  for (void* handle : prepared_) table->unprepare(handle);
+  table->close(instance);
+}
+inline uint32_t Protocol::op_index(std::string_view name) const {
+  for (uint32_t i = 0; table->ops[i]; ++i)
+    if (name == table->ops[i]->name) return i;
+  ADD_FAILURE() << "no operation " << name;
+  return 0;
+}
+inline uint32_t Protocol::output_index(uint32_t op, std::string_view name) const {
+  for (uint32_t i = 0; table->ops[op]->outputs[i]; ++i)
+    if (name == table->ops[op]->outputs[i]->name) return i;
+  ADD_FAILURE() << "no output " << name;
+  return 0;
+}
+inline Prepared Protocol::prepare(std::string_view op, const Bindings& bindings, uint64_t outputs,
+                                  uint64_t keep_bytes) {
+  Prepared prepared;
+  prepared.op = op_index(op);
+  const sq_wants wants{sizeof wants, 0, outputs, keep_bytes};
+  sq_error error{};
+  EXPECT_EQ(table->prepare(instance, prepared.op, bindings.view().data(),
+                           static_cast<uint32_t>(bindings.view().size()), &wants, &prepared.handle,
+                           &error),
+            SQ_OK)
+      << error.text;
+  if (prepared.handle) prepared_.push_back(prepared.handle);
+  return prepared;
+}
+inline std::string Protocol::refusal(std::string_view op, const Bindings& bindings) {
+  const sq_wants wants{sizeof wants, 0, 0, 0};
+  sq_error error{};
+  void* handle = nullptr;
+  if (table->prepare(instance, op_index(op), bindings.view().data(),
+                     static_cast<uint32_t>(bindings.view().size()), &wants, &handle,
+                     &error) == SQ_OK) {
+    table->unprepare(handle);
+    return {};
+  }
+  return error.text;
+}
+
+inline Session::Session(Protocol& owner, uint64_t id) : protocol(owner) {
+  sq_error error{};
+  EXPECT_EQ(owner.table->session_open(owner.shard, id, &handle, &error), SQ_OK) << error.text;
+}
+inline Session::~Session() { close(); }
+inline void Session::close() {
+  if (!handle) return;
+  for (Call& call : calls_) {
+    if (!call.completions) cancel(call);
+    protocol.host.run();
+    for (int i = 0; i < 1000 && !call.completed; ++i) protocol.host.poll_once(1);
+    EXPECT_TRUE(call.completed) << "a cancelled call never completed";
+    release(call);
+  }
+  protocol.table->session_close(std::exchange(handle, nullptr));
+  protocol.host.run();
+}
+inline Call& Session::start(const Prepared& prepared, std::vector<sq_value> args) {
+  Call& call = calls_.emplace_back();
+  static_cast<sq_call&>(call) = sq_call{};
+  call.struct_size = sizeof(sq_call);
+  call.due_ns = call.start_ns = protocol.host.now_ns;
+  call.shard = &protocol.host.shard;
+  call.protocol = &protocol;
+  call.session = handle;
+  call.op = prepared.op;
+  call.args = std::move(args);
+  const Scope plugin_runs(true);
+  protocol.table->start(handle, prepared.handle, call.args.data(),
+                        static_cast<uint32_t>(call.args.size()), &call);
+  return call;
+}
+inline void Session::release(Call& call) {
+  if (std::exchange(call.released, true)) return;
+  const Scope plugin_runs(true);
+  protocol.table->release(handle, &call);
+}
+
+}  // namespace fake
