@@ -296,8 +296,8 @@ class Plan::Builder final : public StepBinder {
     }
   }
 
-  void compile(const Steps& steps, bool is_on_start, Program& program) {
-    const std::string error = compile_program(plan_.scenario_, steps, is_on_start, *this, program);
+  void compile(const Steps& steps, bool must_hold, Program& program) {
+    const std::string error = compile_program(plan_.scenario_, steps, must_hold, *this, program);
     if (!error.empty()) refuse(population_->mark, fmt::format("population '{}': {}", population_->name, error));
   }
 
@@ -322,7 +322,7 @@ class Plan::Builder final : public StepBinder {
       TaskPlan task_plan;
       task_plan.task = task;
       task_plan.budget = budget(task_->stop_after, fmt::format("task {}", task_->name), task, kNone);
-      compile(task_->steps, false, task_plan.program);
+      compile(task_->steps, spec.role == PopulationSpec::Role::setup, task_plan.program);
       plan.tasks.push_back(std::move(task_plan));
       weights.push_back(weight);
     }

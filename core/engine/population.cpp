@@ -118,6 +118,7 @@ bool Population::all_finished() const {
 
 void Population::user_gone(User&) {
   --present_;
+  for (const std::uint32_t barrier : plan_.spec->barriers) shard_.barrier(barrier).lose_one(shard_.loop().read_ns());
   check_end();
 }
 

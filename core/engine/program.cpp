@@ -11,8 +11,8 @@ constexpr int kDepthMax = 32;  // nested `do` and blocks
 
 class Compiler {
  public:
-  Compiler(const Scenario& scenario, bool is_on_start, StepBinder& binder, Program& out)
-      : scenario_(scenario), is_on_start_(is_on_start), binder_(binder), out_(out) {}
+  Compiler(const Scenario& scenario, bool must_hold, StepBinder& binder, Program& out)
+      : scenario_(scenario), must_hold_(must_hold), binder_(binder), out_(out) {}
 
   void block(const Steps& steps, int depth) {
     if (depth > kDepthMax) {
@@ -26,7 +26,7 @@ class Compiler {
   }
 
   std::uint32_t emit(Instruction::Code code, const Step* step, std::uint32_t index = 0) {
-    out_.code.push_back({code, is_on_start_, in_until_, 0, index, step});
+    out_.code.push_back({code, must_hold_, in_until_, 0, index, step});
     return here() - 1;
   }
 
@@ -45,6 +45,10 @@ class Compiler {
   void compile(const Step& step, const SetStep&, int) { emit(Code::set, &step); }
   void compile(const Step& step, const AcquireStep&, int) { emit(Code::acquire, &step); }
   void compile(const Step& step, const ReleaseStep&, int) { emit(Code::release, &step); }
+  void compile(const Step& step, const TakeStep&, int) { emit(Code::take, &step); }
+  void compile(const Step& step, const BarrierStep& what, int) {
+    emit(Code::barrier, &step, binder_.bind_series(scenario_.barriers[what.barrier].name, "barrier", {}));
+  }
   void compile(const Step& step, const MetricStep&, int) { emit(Code::metric, &step); }
   void compile(const Step& step, const InterruptStep&, int) { emit(Code::interrupt, &step); }
   void compile(const Step&, const DoStep& what, int depth) {
@@ -100,7 +104,7 @@ class Compiler {
   }
 
   const Scenario& scenario_;
-  const bool is_on_start_;
+  const bool must_hold_;
   StepBinder& binder_;
   Program& out_;
   bool in_until_ = false;
@@ -109,9 +113,9 @@ class Compiler {
 
 }  // namespace
 
-std::string compile_program(const Scenario& scenario, const Steps& steps, bool is_on_start, StepBinder& binder,
+std::string compile_program(const Scenario& scenario, const Steps& steps, bool must_hold, StepBinder& binder,
                             Program& out) {
-  Compiler compiler(scenario, is_on_start, binder, out);
+  Compiler compiler(scenario, must_hold, binder, out);
   compiler.block(steps, 0);
   compiler.emit(Instruction::Code::end, nullptr);
   return compiler.error();

@@ -27,15 +27,17 @@ struct Instruction {
     group_end,   // GroupStep            pops it: one sample
     acquire,     // AcquireStep          waits, or ends the part, when no record is free
     release,     // ReleaseStep
+    take,        // TakeStep
+    barrier,     // BarrierStep          waits for other users: one sample
     metric,      // MetricStep
     interrupt,   // InterruptStep
     end,
   };
   Code code = Code::end;
-  bool in_on_start = false;        // failures stop the user unless the step says otherwise
+  bool must_hold = false;          // in on_start and setup: a failure stops the user unless the step says otherwise
   bool in_until = false;           // a poll: its failure is a failed sample and nothing more
   std::uint32_t target = 0;
-  std::uint32_t index = 0;         // call: bound operation; until, group: series pair; either: jumps
+  std::uint32_t index = 0;         // call: bound operation; until, group, barrier: series pair; either: jumps
   const Step* step = nullptr;
 };
 
@@ -60,7 +62,7 @@ class StepBinder {
 
 /// `do: TASK` is taken in place (a task that does itself ends compiling with an error text).
 /// Errors: returned as one line, empty when there is none.
-std::string compile_program(const Scenario& scenario, const Steps& steps, bool is_on_start, StepBinder& binder,
+std::string compile_program(const Scenario& scenario, const Steps& steps, bool must_hold, StepBinder& binder,
                             Program& out);
 
 }  // namespace squall

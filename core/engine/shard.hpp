@@ -93,6 +93,8 @@ class Shard final {
     return shared_.positions[dataset].fetch_add(1, std::memory_order_relaxed);
   }
   RecordStore& records(std::uint32_t dataset) { return *shared_.records[dataset]; }
+  Barrier& barrier(std::uint32_t index) { return *shared_.barriers[index]; }
+  std::vector<Value>& setup_values() { return shared_.setup; }
 
   /// Starts a user at a run time before 0 (connect_over).
   void start_at(User& user, std::int64_t run_time_ns);

@@ -27,6 +27,7 @@ User::~User() {
     leave_line(std::move(records_->waiter));
     stop_watching();
   }
+  leave_barrier();
   population_.shard().loop().disarm(wait_);
   population_.shard().loop().disarm(clock);
 }
@@ -86,6 +87,10 @@ void User::cut(bool is_final) {
   cutting_ = true;
   if (call_) {
     population_.shard().cancel(*call_, /*is_cut=*/true);
+  } else if (gate_) {
+    leave_barrier();
+    population_.shard().loop().disarm(wait_);
+    leave(End::cut, ErrorClass::none);
   } else if (wait_.armed) {
     population_.shard().loop().disarm(wait_);
     leave(End::cut, ErrorClass::none);
@@ -103,6 +108,11 @@ void User::drop_wait() {
   Shard& shard = population_.shard();
   if (records_ && records_->waiter) {   // nobody knows when one comes back
     leave_line(std::move(records_->waiter));
+    return leave(End::cut, ErrorClass::none);
+  }
+  if (gate_) {   // who has not come by now may never begin
+    leave_barrier();
+    shard.loop().disarm(wait_);
     return leave(End::cut, ErrorClass::none);
   }
   if (state_ != State::iterating || !wait_.armed || wait_.at_ns <= shard.drain_end_ns()) return;
@@ -142,6 +152,7 @@ void User::part_is_over(Part part, End end) {
     case Part::task: {
       IterationCounts& counts = population_.counts();
       ++(end == End::completed ? counts.completed : end == End::cut ? counts.cut : counts.interrupted);
+      if (end == End::completed && population_.plan().spec->role == PopulationSpec::Role::setup) hand_on_setup();
       clear_iteration();
       if (records_) {
         records_->skipped.clear();
@@ -208,7 +219,7 @@ User::Next User::after_failure(const Instruction& code, ErrorClass error) {
     end_for_want_of_data();
     return Next::stop;
   }
-  const OnFailure action = code.step->on_failure.value_or(code.in_on_start ? OnFailure::stop_user
+  const OnFailure action = code.step->on_failure.value_or(code.must_hold ? OnFailure::stop_user
                                                                           : OnFailure::proceed);
   switch (action) {
     case OnFailure::proceed: ++pc_; return Next::go_on;
@@ -227,8 +238,9 @@ void User::leave(End end, ErrorClass error) {
   while (!frames_.empty()) {
     Frame frame = frames_.back();
     frames_.pop_back();
-    const bool has_series = frame.code->code == Instruction::Code::group ||
-                            (frame.code->code == Instruction::Code::until && frame.code->index != kNone);
+    const Instruction::Code kind = frame.code->code;
+    const bool has_series = kind == Instruction::Code::group || kind == Instruction::Code::barrier ||
+                            (kind == Instruction::Code::until && frame.code->index != kNone);
     if (has_series) {
       close_group(frame, end == End::cut || end == End::out_of_data ? Outcome::cancelled : Outcome::failed,
                   error == ErrorClass::none ? frame.error : error);

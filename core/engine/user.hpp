@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/barrier.hpp"
 #include "engine/call.hpp"
 #include "engine/plan.hpp"
 #include "engine/record_store.hpp"
@@ -77,6 +78,7 @@ class User final : public Scope {
   // Scope
   std::int64_t unix_ns() const override;
   const Value* local(std::uint32_t slot) const override;
+  const Value* setup(std::uint32_t slot) const override;
   std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) override;
   Value& state(std::uint32_t slot) override;
 
@@ -88,8 +90,8 @@ class User final : public Scope {
   enum class Part : std::uint8_t { none, connect, on_start, task, on_stop };
   enum class End : std::uint8_t { completed, interrupted, cut, out_of_data };
   struct Frame {
-    const Instruction* code = nullptr;   // repeat, until or group
-    std::uint64_t begin_ns = 0;          // repeat, until: begin; group: due of its first operation, 0: none yet
+    const Instruction* code = nullptr;   // repeat, until, group or barrier
+    std::uint64_t begin_ns = 0;          // repeat, until, barrier: begin; group: due of its first operation, 0: none yet
     std::uint64_t end_ns = 0;            // repeat for, until: when it is over; group: end of its last operation
     std::uint64_t count = 0;             // passes left, polls done
     bool is_satisfied = false;
@@ -139,13 +141,17 @@ class User final : public Scope {
   std::optional<Value> read_capture(const Capture& capture, Call& call);
   void keep(std::uint32_t slot, Value value, bool for_user);
   void forget(std::uint32_t slot);
+  std::optional<std::size_t> next_in_line(std::uint32_t dataset);
   void clear_iteration();
+  void hand_on_setup();
   Records& records();
   Next acquire(const Instruction& code);
   Next release_record(const Instruction& code);
   Next skip_iteration(const Instruction& code, RecordStore& store);
   Next interrupt_for_want_of_record(RecordStore& store);
   void hold(const AcquireStep& what, std::uint32_t record);
+  Next take_record(const Instruction& code);
+  void keep_record(const Dataset& data, std::uint32_t slot, std::size_t record, bool for_user);
   bool hand_back(std::uint32_t slot);
   void hand_back(const Held& held);
   void hand_back_all(bool for_user_too);
@@ -154,6 +160,11 @@ class User final : public Scope {
   void record_is_free(RecordStore::Waiter& told);
   void leave_line(std::unique_ptr<RecordStore::Waiter> waiter, bool in_vain = true);
   void stop_watching(bool in_vain = true);
+  Next wait_at_barrier(const Instruction& code);
+  void barrier_opened();
+  Next pass_barrier();
+  Next give_up_barrier(const Instruction& code);
+  void leave_barrier();
   Value* locals();
   // To the observer; user_observed.cpp.
   std::string_view part_name() const;
@@ -184,6 +195,7 @@ class User final : public Scope {
   std::uint32_t ended_data_ = kNone;   // the dataset that had no record for this iteration
   std::vector<Frame> frames_;
   std::unique_ptr<Records> records_;
+  std::unique_ptr<Barrier::Waiter> gate_;   // while it waits at a barrier
   std::unique_ptr<Value[]> locals_;
   std::unique_ptr<std::uint8_t[]> local_life_;  // 0 none, 1 iteration, 2 user
   std::unique_ptr<Value[]> states_;

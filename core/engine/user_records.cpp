@@ -84,10 +84,44 @@ void User::hold(const AcquireStep& what, std::uint32_t record) {
   const bool for_user = what.keep_user || part_ == Part::on_start;
   records().held.push_back({what.dataset, what.slot, record, for_user});
   const Dataset& data = population_.shard().records(what.dataset).data();
-  for (std::uint32_t column = 0; column < data.columns().size(); ++column) {
-    keep(what.slot + column, Value{std::string(data.field(record, column))}, for_user);
-  }
+  keep_record(data, what.slot, record, for_user);
   if (UserObserver* observer = population_.shard().observer()) observer->acquired(data, record);
+}
+
+void User::keep_record(const Dataset& data, std::uint32_t slot, std::size_t record, bool for_user) {
+  for (std::uint32_t column = 0; column < data.columns().size(); ++column) {
+    keep(slot + column, Value{std::string(data.field(record, column))}, for_user);
+  }
+}
+
+User::Next User::take_record(const Instruction& code) {
+  const auto& what = std::get<TakeStep>(code.step->what);
+  const Dataset& data = *population_.shard().plan().scenario().datasets[what.dataset];
+  const auto any_of = [&](std::size_t count) {
+    return static_cast<std::size_t>((static_cast<unsigned __int128>(random()) * count) >> 64);
+  };
+  std::optional<std::size_t> record;
+  if (what.index) {
+    std::vector<std::string> wanted;
+    for (const Template& one : what.wanted) {
+      auto value = one.evaluate(*this);
+      if (!value) return fail_step(code, ErrorClass::check, value.error().text);
+      wanted.push_back(value->to_text());
+    }
+    const auto fitting = what.index->find(wanted);
+    if (fitting.empty()) {
+      return fail_step(code, ErrorClass::check, fmt::format("no record of '{}' is what `where` asks for", data.name));
+    }
+    record = fitting[any_of(fitting.size())];
+  } else if (data.pick == Pick::random) {
+    record = any_of(data.size());
+  } else {
+    record = next_in_line(what.dataset);
+  }
+  if (!record) return fail_step(code, ErrorClass::check, fmt::format("take: no record of '{}' is left", data.name));
+  keep_record(data, what.slot, *record, what.keep_user || part_ == Part::on_start);
+  ++pc_;
+  return Next::go_on;
 }
 
 /// Nobody is late who waited for a record: due is when it came, the waiting is told apart.

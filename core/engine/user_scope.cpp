@@ -26,6 +26,16 @@ const Value* User::local(std::uint32_t slot) const {
   return local_life_ && local_life_[slot] ? &locals_[slot] : nullptr;
 }
 
+const Value* User::setup(std::uint32_t slot) const { return &population_.shard().setup_values()[slot]; }
+
+/// At the end of setup: what it kept, for everyone.
+void User::hand_on_setup() {
+  const auto& locals = population_.shard().plan().scenario().setup_locals;
+  for (std::uint32_t slot = 0; slot < locals.size(); ++slot) {
+    if (const Value* value = local(locals[slot])) population_.shard().setup_values()[slot] = *value;
+  }
+}
+
 void User::keep(std::uint32_t slot, Value value, bool for_user) {
   locals()[slot] = std::move(value);
   local_life_[slot] = for_user ? kUserLife : kIterationLife;
@@ -50,28 +60,36 @@ void User::clear_iteration() {
 std::optional<std::string_view> User::field(std::uint32_t dataset, std::uint32_t column) {
   Shard& shard = population_.shard();
   const Dataset& data = *shard.plan().scenario().datasets[dataset];
+  for (const auto& [fixed, record] : population_.plan().spec->fixed_records) {
+    if (fixed == dataset) return data.field(record, column);
+  }
   const std::size_t count = shard.plan().scenario().datasets.size();
   // What on_start picked is held for the user's life.
   if (user_picks_ && user_picks_[dataset]) return data.field(user_picks_[dataset] - 1, column);
   auto& picks = part_ == Part::on_start || part_ == Part::connect ? user_picks_ : picks_;
   if (!picks) picks = std::make_unique<std::uint32_t[]>(count);
   if (!picks[dataset]) {
-    PickAt at;
-    at.seed = seed;
-    at.dataset = dataset;
-    at.population = population;
-    at.user = open && part_ == Part::task ? 0 : user_index;
-    at.turn = open && part_ == Part::task ? arrival_index : iteration;
-    at.position = data.pick == Pick::random || data.pick == Pick::per_user ? 0
-                                                                           : shard.next_position(dataset);
-    const auto record = pick_record(data.pick, data.on_end, data.size(), at);
-    if (!record) {
-      if (data.on_end == OnEnd::stop_task) ended_data_ = dataset;
-      return std::nullopt;
-    }
+    const auto record = next_in_line(dataset);
+    if (!record) return std::nullopt;
     picks[dataset] = static_cast<std::uint32_t>(*record) + 1;
   }
   return data.field(picks[dataset] - 1, column);
+}
+
+/// The record that it is this user's turn to have; none: the data has ended.
+std::optional<std::size_t> User::next_in_line(std::uint32_t dataset) {
+  Shard& shard = population_.shard();
+  const Dataset& data = *shard.plan().scenario().datasets[dataset];
+  PickAt at;
+  at.seed = seed;
+  at.dataset = dataset;
+  at.population = population;
+  at.user = open && part_ == Part::task ? 0 : user_index;
+  at.turn = open && part_ == Part::task ? arrival_index : iteration;
+  at.position = data.pick == Pick::random || data.pick == Pick::per_user ? 0 : shard.next_position(dataset);
+  const auto record = pick_record(data.pick, data.on_end, data.size(), at);
+  if (!record && data.on_end == OnEnd::stop_task) ended_data_ = dataset;
+  return record;
 }
 
 bool User::has_no_data_left() const { return ended_data_ != kNone && part_ == Part::task; }

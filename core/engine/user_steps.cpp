@@ -105,6 +105,8 @@ User::Next User::step(const Instruction& code) {
     }
     case Code::acquire: return acquire(code);
     case Code::release: return release_record(code);
+    case Code::take: return take_record(code);
+    case Code::barrier: return wait_at_barrier(code);
     case Code::metric: return note_metric(code);
     case Code::interrupt: leave(End::interrupted, ErrorClass::none); return Next::stop;
     case Code::end: leave(End::completed, ErrorClass::none); return Next::stop;

@@ -154,6 +154,7 @@ RunResult Controller::result() {
   result.verdict = judge_run(result.snapshot, result.thresholds, judge_.smallest_p99_limit_ns(), facts_,
                              options_.verdict);
   result.journal = journal_;
+  result.is_stopped = facts_.ended_by_signal;
   return result;
 }
 

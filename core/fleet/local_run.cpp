@@ -56,9 +56,9 @@ std::string make_run_id(std::int64_t unix_ns) {
 
 class LocalRun final : public ShardLink {
  public:
-  LocalRun(const Plan& plan, LocalRunOptions options, OutputRunner* outputs)
+  LocalRun(const Plan& plan, SharedData& shared, LocalRunOptions options, OutputRunner* outputs)
       : plan_(plan), options_(std::move(options)), outputs_(outputs), slots_(options_.shards),
-        shared_(plan.scenario()), resolver_(control_), signals_(control_, SIGINT, SIGTERM),
+        shared_(shared), resolver_(control_), signals_(control_, SIGINT, SIGTERM),
         tick_(control_), watch_(plan), next_look_(control_) {
     options_.controller.shards = options_.shards;
     controller_ = std::make_unique<Controller>(plan, *this, options_.controller);
@@ -298,7 +298,7 @@ class LocalRun final : public ShardLink {
   LocalRunOptions options_;
   OutputRunner* outputs_;
   SlotTable slots_;
-  SharedData shared_;
+  SharedData& shared_;
   asio::io_context control_{1};
   Resolver resolver_;
   asio::signal_set signals_;
@@ -319,8 +319,8 @@ class LocalRun final : public ShardLink {
 
 }  // namespace
 
-Result<RunResult> run_locally(const Plan& plan, LocalRunOptions options, OutputRunner* outputs) {
-  auto run = std::make_unique<LocalRun>(plan, std::move(options), outputs);
+Result<RunResult> run_locally(const Plan& plan, SharedData& shared, LocalRunOptions options, OutputRunner* outputs) {
+  auto run = std::make_unique<LocalRun>(plan, shared, std::move(options), outputs);
   auto result = run->run();
   if (run->is_abandoned()) static_cast<void>(run.release());
   return result;

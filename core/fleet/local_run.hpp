@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/plan.hpp"
+#include "engine/shared_data.hpp"
 #include "fleet/controller.hpp"
 #include "fleet/run_result.hpp"
 
@@ -31,8 +32,8 @@ class OutputRunner;
 
 /// Runs to the end and returns the result. SIGINT and SIGTERM stop it: once politely, twice at once.
 /// A shard that stands still for half a minute is given up: `is_abandoned`, and the thread lives on with the plan.
-/// `outputs` may be nullptr. Errors: one line when the run could not begin (exit code in facts: 109).
+/// `shared` is made for the plan's scenario, or for one that it is a part of. `outputs` may be nullptr. Errors: one line when the run could not begin (exit code in facts: 109).
 /// Thread: main; blocks.
-Result<RunResult> run_locally(const Plan& plan, LocalRunOptions options, OutputRunner* outputs);
+Result<RunResult> run_locally(const Plan& plan, SharedData& shared, LocalRunOptions options, OutputRunner* outputs);
 
 }  // namespace squall

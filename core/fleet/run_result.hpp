@@ -38,8 +38,18 @@ struct RunInfo {
   double cpu_s = 0;            // of the whole process during the run
 };
 
+/// `setup` or `teardown`: a run of its own, whose samples stand in no statistics of the load.
+struct PartResult {
+  std::string name;
+  bool is_done = false;        // to its last step
+  std::int64_t duration_ns = 0;
+  std::uint64_t operations = 0, failed = 0;
+  std::string why;             // its first failure; empty when there was none
+};
+
 struct RunResult {
   RunInfo info;
+  std::vector<PartResult> parts;                               // in the order in which they ran
   Snapshot snapshot;
   std::vector<ThresholdResult> thresholds;
   Verdict verdict;
@@ -47,6 +57,7 @@ struct RunResult {
   std::vector<OutputAccount> outputs;
   std::vector<JournalEntry> journal;
   std::vector<std::shared_ptr<const MergedWindow>> timeline;   // every second of the run, oldest first
+  bool is_stopped = false;     // by a signal or the user, before its end
   bool is_abandoned = false;   // a shard's thread hangs in a plugin: write this, then end the process without returning
 };
 

@@ -163,8 +163,10 @@ class Name final : public Expression {
         if (!fallback_) return evaluation.fail("'" + name_ + "' has no value: no record is left");
         break;
       }
-      case Reference::Kind::local: {
-        const Value* value = scope.local(reference_.index);
+      case Reference::Kind::local:
+      case Reference::Kind::setup: {
+        const bool is_local = reference_.kind == Reference::Kind::local;
+        const Value* value = is_local ? scope.local(reference_.index) : scope.setup(reference_.index);
         const bool is_missing = value == nullptr || value->is_null();
         const bool is_empty = !is_missing && value->text() != nullptr && value->text()->empty();
         if (!is_missing && !(fallback_ && is_empty)) return on_value(*value);

@@ -35,6 +35,8 @@ class Scope {
   virtual std::int64_t unix_ns() const = 0;
   /// Captured or set, or an acquired record's column; nullptr without a value.
   virtual const Value* local(std::uint32_t slot) const = 0;
+  /// Kept by `setup` for everyone; nullptr without a value.
+  virtual const Value* setup(std::uint32_t slot) const { static_cast<void>(slot); return nullptr; }
   /// Column of the dataset's record that this iteration holds; the first mention picks.
   /// nullopt: no record (end of data).
   virtual std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) = 0;
@@ -57,6 +59,7 @@ struct Reference {
     user_iteration,
     arrival_index,
     local,     // index: slot
+    setup,     // index: slot
     field,     // index: dataset, column
     constant,  // value: var, env, secret, folded at load time; null: known, but without a value
   };

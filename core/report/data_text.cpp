@@ -7,6 +7,15 @@
 
 namespace squall {
 
+std::string part_text(const PartResult& part) {
+  std::string text = fmt::format("{} operation{} in {}", count_text(part.operations), part.operations == 1 ? "" : "s",
+                                 time_text(static_cast<double>(part.duration_ns)));
+  if (part.failed > 0) text += fmt::format(", {} failed", count_text(part.failed));
+  if (!part.is_done) text += ", did not come to its end";
+  if (!part.why.empty()) text += ": " + part.why;
+  return text;
+}
+
 std::string records_text(const RecordTotals& records) {
   const auto time = [](std::uint64_t ns) { return time_text(static_cast<double>(ns)); };
   std::string text = fmt::format("{} of {} held at most, acquired {}, each {} to {} times", count_text(records.held_most),

@@ -110,11 +110,12 @@ std::string html_page(const RunResult& result) {
   out += "<h2>Response times</h2><p>From when each request was due. In closed load a user's next request waits for "
          "its last, so it is due when it starts.</p>\n" + series_table(result) + errors_table(result);
   out += "<h2>Over time</h2>\n" + charts(result);
-  if (!result.records.empty() || !result.snapshot.metrics.empty()) {
-    out += "<h2>Records and metrics</h2><table><tbody>\n";
+  if (!result.parts.empty() || !result.records.empty() || !result.snapshot.metrics.empty()) {
+    out += "<h2>Beside the load</h2><table><tbody>\n";
     const auto row = [&](const std::string& name, const std::string& text) {
       out += fmt::format("<tr><td>{}<td>{}\n", html_escaped(name), html_escaped(text));
     };
+    for (const PartResult& part : result.parts) row(part.name, part_text(part));
     for (const RecordTotals& records : result.records) row(records.dataset, records_text(records));
     for (const MetricTotals& metric : result.snapshot.metrics) row(metric.name, metric_text(metric));
     out += "</tbody></table>\n";

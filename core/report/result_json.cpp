@@ -158,6 +158,12 @@ std::string result_json(const RunResult& result) {
         {"samples", totals.count()}, {"failed", totals.failed}, {"sent_bytes", totals.bytes_out},
         {"received_bytes", totals.bytes_in}}}};
   Json list = Json::array();
+  for (const PartResult& part : result.parts) {
+    list.push_back({{"name", part.name}, {"done", part.is_done}, {"duration_s", static_cast<double>(part.duration_ns) / kNsPerS},
+                    {"operations", part.operations}, {"failed", part.failed}, {"why", part.why}});
+  }
+  document["parts"] = std::move(list);
+  list = Json::array();
   for (const SeriesTotals& series : snapshot.series) {
     if (series.counts.count() + series.counts.cut > 0) list.push_back(series_json(series, snapshot));
   }

@@ -68,9 +68,7 @@ void add_errors(std::string& out, const RunResult& result) {
   std::vector<Line> lines;
   for (const SeriesTotals& series : result.snapshot.series) {
     for (const ErrorCount& error : series.errors) {
-      std::string text = fmt::format("{}/{}  {}", series.key.population, series.key.name, error_class_name(error.error));
-      if (error.code != 0) text += fmt::format(" {}", error.code);
-      if (!error.detail.empty()) text += fmt::format(" ({})", error.detail);
+      const std::string text = fmt::format("{}/{}  {}", series.key.population, series.key.name, error_text(error));
       lines.push_back({error.count, printable(text)});
     }
   }
@@ -107,6 +105,7 @@ void add_iterations(std::string& out, const RunResult& result) {
 }
 
 void add_data(std::string& out, const RunResult& result) {
+  for (const PartResult& part : result.parts) out += fmt::format("{:<10}  {}\n", part.name, printable(part_text(part)));
   for (const RecordTotals& records : result.records) {
     out += fmt::format("records     {}: {}\n", printable(records.dataset), records_text(records));
   }

@@ -252,6 +252,20 @@ std::variant<Dataset, DataError> Dataset::parse(std::string bytes, Format format
   return data;
 }
 
+Dataset Dataset::of_rows(std::vector<std::string> columns, const std::vector<std::vector<std::string>>& rows) {
+  Dataset data;
+  data.columns_ = std::move(columns);
+  data.ends_.push_back(0);
+  for (const auto& row : rows) {
+    for (const std::string& cell : row) {
+      data.buffer_ += cell;
+      data.ends_.push_back(data.buffer_.size());
+    }
+  }
+  data.rows_ = rows.size();
+  return data;
+}
+
 std::optional<std::uint32_t> Dataset::column(std::string_view name) const {
   const auto found = std::ranges::find(columns_, name);
   if (found == columns_.end()) return std::nullopt;

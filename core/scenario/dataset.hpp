@@ -37,6 +37,9 @@ class Dataset {
   /// records is not an error here (the loader decides).
   static std::variant<Dataset, DataError> parse(std::string bytes, Format format, const Where& where = {});
 
+  /// Each row has a text for every column.
+  static Dataset of_rows(std::vector<std::string> columns, const std::vector<std::vector<std::string>>& rows);
+
   std::string name;
   Pick pick = Pick::sequential;
   OnEnd on_end = OnEnd::wrap;

@@ -1,6 +1,7 @@
 // What steps capture, set and acquire: which names there are, where they are seen, which slots they take.
 // Found before any step is decoded, since on_start gives names to tasks and tasks to each other.
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -25,7 +26,7 @@ void Decoder::collect_made(const Node& steps, Made& made) {
           const Node* inner_keep = what.items[k].find("keep");
           add(what.keys[k], what.keys[k].text, kNone, step_keeps || (inner_keep && inner_keep->text == "user"));
         }
-      } else if (word == "acquire") {
+      } else if (word == "acquire" || word == "take") {
         const Node* from = what.is_map() ? what.find("from") : &what;
         const Node* as = what.is_map() ? what.find("as") : nullptr;
         if (from == nullptr || !from->is_scalar()) continue;
@@ -136,7 +137,7 @@ std::uint32_t Decoder::find_dataset(const Node& name) {
 }
 
 std::uint32_t Decoder::find_task(const Node& name) {
-  for (std::uint32_t i = 0; i < scenario_.tasks.size(); ++i)
+  for (std::uint32_t i = 0; i < own_tasks(); ++i)
     if (scenario_.tasks[i].name == name.text) return i;
   unknown(name, "task", name.text, names_of_tasks());
   return kNone;
@@ -157,6 +158,8 @@ std::vector<std::string> names_of(const List& list) {
 std::vector<std::string> Decoder::names_of_targets() const { return names_of(scenario_.targets); }
 std::vector<std::string> Decoder::names_of_datasets() const { return names_of(scenario_.datasets); }
 std::vector<std::string> Decoder::names_of_payloads() const { return names_of(scenario_.payloads); }
-std::vector<std::string> Decoder::names_of_tasks() const { return names_of(scenario_.tasks); }
+std::vector<std::string> Decoder::names_of_tasks() const {
+  return names_of(std::span(scenario_.tasks).first(own_tasks()));
+}
 
 }  // namespace squall

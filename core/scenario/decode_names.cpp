@@ -123,7 +123,7 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
     hint = "there are user.index, user.iteration, arrival.index";
     return Error{fmt::format("unknown name '{}'", name)};
   }
-  if (root == "setup") return Error{fmt::format("'{}': setup is not supported yet", name)};
+  if (root == "setup" && dot != name.npos) return resolve_setup(rest, scope, hint);
 
   const auto column_of = [&](const Dataset& data, std::string_view kind) -> Result<std::uint32_t> {
     if (const auto column = data.column(rest)) return *column;
@@ -149,7 +149,8 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
       return Reference{.kind = Reference::Kind::local, .index = slot, .column = 0, .value = {}};
     }
   }
-  for (std::uint32_t i = 0; i < scenario_.datasets.size(); ++i) {
+  const auto var = vars_.find(root);   // before a dataset of that name: inside a `for_each` it is the value itself
+  for (std::uint32_t i = 0; i < scenario_.datasets.size() && var == vars_.end(); ++i) {
     const Dataset& data = *scenario_.datasets[i];
     if (data.name != root) continue;
     if (auto error = only_varying()) return *error;
@@ -166,13 +167,19 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
     if (reader_) reader_->reads.insert(i);
     return Reference{.kind = Reference::Kind::field, .index = i, .column = *column, .value = {}};
   }
-  if (const auto var = vars_.find(root); var != vars_.end()) {
-    if (!rest.empty()) return Error{fmt::format("var '{}' has no '{}'", root, rest)};
+  if (var != vars_.end()) {
+    const Node* member = rest.empty() ? &var->second : var->second.find(rest);
+    if (member == nullptr) {
+      std::vector<std::string> members;
+      for (const Node& key : var->second.keys) members.push_back(key.text);
+      if (!members.empty()) hint = suggestion("name", rest, members);
+      return Error{fmt::format("var '{}' has no '{}'", root, rest)};
+    }
     if (std::ranges::find(used_vars_, var->first) != used_vars_.end())
       return Error{fmt::format("vars refer to each other in a circle: {}", var->first)};
     if (++expansions_ > kMaxExpansions) return Error{"vars refer to each other too often"};
     used_vars_.push_back(var->first);
-    const auto found = value(var->second, NameScope{.env = true});
+    const auto found = value(*member, NameScope{.env = true});
     used_vars_.pop_back();
     if (!found) return Error{fmt::format("var '{}' has no value", root)};
     return fixed(*found);

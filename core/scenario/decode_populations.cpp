@@ -27,17 +27,25 @@ void Decoder::decode_populations(const Node* node) {
     PopulationSpec population;
     population.name = key.text;
     population.mark = key.mark;
-    population.is_probe = scenario_.populations.size() >= node->keys.size() - probes_.size();   // they are the last ones
+    const std::size_t index = scenario_.populations.size(), first_made = node->keys.size() - made_roles_.size();
+    if (index >= first_made) {
+      population.role = made_roles_[index - first_made];
+      population.tasks.emplace_back(static_cast<std::uint32_t>(own_tasks() + index - first_made), 1);
+    }
+    if (const Each& each = each_of(index); !each.name.empty()) {
+      population.each_of = each.of;
+      population.fixed_records = {{each.dataset, each.row}};
+    }
     scenario_.populations.push_back(std::move(population));
   }
   // Which tasks they do comes first: what a population's users keep is known to these tasks.
   for (std::size_t i = 0; i < node->keys.size(); ++i)
-    if (node->items[i].is_map()) decode_shares(node->items[i].find("tasks"), scenario_.populations[i], node->keys[i]);
+    if (const Bound bound(*this, each_of(i)); node->items[i].is_map() && scenario_.populations[i].role == PopulationSpec::Role::users) decode_shares(node->items[i].find("tasks"), scenario_.populations[i], node->keys[i]);
 }
 
 void Decoder::decode_shares(const Node* given, PopulationSpec& population, const Node& key) {
   if (given == nullptr) {
-    if (scenario_.tasks.size() == probes_.size() + 1) population.tasks.emplace_back(0, 1);
+    if (own_tasks() == 1) population.tasks.emplace_back(0, 1);
     else error(key, fmt::format("population '{}' needs 'tasks'", population.name), scenario_.tasks.empty() ? std::string() : fmt::format("such as `tasks: {}`", scenario_.tasks[0].name));
     return;
   }
@@ -69,7 +77,7 @@ void Decoder::decode_population(const Node& node, PopulationSpec& population, co
   if (const Node* after = map["after"]) {
     std::vector<std::string> others;
     for (std::uint32_t i = 0; i < scenario_.populations.size(); ++i) {
-      if (scenario_.populations[i].name == population.name) continue;
+      if (scenario_.populations[i].name == population.name || scenario_.populations[i].role != PopulationSpec::Role::users) continue;
       others.push_back(scenario_.populations[i].name);
       if (scenario_.populations[i].name == after->text) population.after = i;
     }
@@ -251,7 +259,10 @@ void Decoder::decode_profiles(const Node* profiles, const Node* chosen) {
   const std::string wanted = options_.profile ? *options_.profile : chosen ? text(*chosen, NameScope{.env = true}, "'profile'") : "";
   std::vector<std::string> names, known;
   for (const PopulationSpec& population : scenario_.populations)
-    if (!population.is_probe) known.push_back(population.name);
+    if (population.role == PopulationSpec::Role::users) {
+      known.push_back(population.name);
+      if (!population.each_of.empty() && std::ranges::find(known, population.each_of) == known.end()) known.push_back(population.each_of);
+    }
   bool is_found = false;
   for (std::size_t i = 0; i < profiles->keys.size(); ++i) {
     names.push_back(profiles->keys[i].text);

@@ -4,53 +4,12 @@
 #include <re2/re2.h>
 
 #include "scenario/decoder.hpp"
+#include "scenario/node_writer.hpp"
 
 namespace squall {
 namespace {
 
 constexpr std::string_view kValue = "probe_value_";   // the name under which a probe's task keeps what it read
-
-/// Nodes at the place of another one, so that mistakes in what is written out show where it came from.
-class Writer {
- public:
-  explicit Writer(const Node& place) : place_(place) {}
-
-  Node text(std::string text) const {
-    Node node = empty(Node::Kind::scalar);
-    node.text = std::move(text);
-    node.quoted = true;
-    return node;
-  }
-  Node word(std::string word) const {
-    Node node = text(std::move(word));
-    node.quoted = false;
-    return node;
-  }
-  Node list(std::vector<Node> items) const {
-    Node node = empty(Node::Kind::list);
-    node.items = std::move(items);
-    return node;
-  }
-  Node map(std::vector<std::pair<const char*, Node>> entries) const {
-    Node node = empty(Node::Kind::map);
-    for (auto& [key, value] : entries) add(node, key, std::move(value));
-    return node;
-  }
-  void add(Node& map, const char* key, Node value) const {
-    map.keys.push_back(word(key));
-    map.items.push_back(std::move(value));
-  }
-
- private:
-  Node empty(Node::Kind kind) const {
-    Node node;
-    node.kind = kind;
-    node.mark = place_.mark;
-    node.length = place_.length;
-    return node;
-  }
-  const Node& place_;
-};
 
 /// RE2 for the value of one sample line: NAME, or NAME{labels}, a value, perhaps a time stamp.
 std::string sample_regex(const std::string& sample) {
@@ -67,7 +26,7 @@ void Decoder::add_probes(const Node* probes, Node& tasks, Node& populations) {
     const Node& key = probes->keys[i];
     const Node& given = probes->items[i];
     const std::string name = "probe " + key.text;
-    const Writer write(key);
+    const NodeWriter write(key);
     const MapReader map(*this, given, kProbeKeys, fmt::format("in probe '{}'", key.text));
     const int ways = (map["json"] != nullptr) + (map["prometheus"] != nullptr) + (map["regex"] != nullptr);
     if (!given.is_map() || !map["path"] || ways != 1) {
@@ -90,6 +49,7 @@ void Decoder::add_probes(const Node* probes, Node& tasks, Node& populations) {
     tasks.keys.push_back(write.text(name));
     tasks.items.push_back(std::move(task));
     Node load = write.map({{"users", write.word("1")}, {"every", std::move(every)}, {"phase", write.word("aligned")}, {"overrun", write.word("skip")}});
+    made_roles_.push_back(PopulationSpec::Role::probe);
     populations.keys.push_back(write.text(name));
     populations.items.push_back(write.map({{"tasks", write.text(name)}, {"load", std::move(load)}, {"background", write.word("true")}}));
   }

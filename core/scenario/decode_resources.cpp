@@ -27,7 +27,12 @@ void Decoder::decode_targets(const Node* node) {
   const std::size_t errors = diagnostics_.count(Severity::error);
   if (node && !node->is_null()) {
     if (node->is_map()) {
-      for (std::size_t i = 0; i < node->keys.size(); ++i) decode_target(node->keys[i], node->items[i]);
+      Node targets = *node;
+      const std::vector<Each> each = expand_for_each(targets, "target");
+      for (std::size_t i = 0; i < targets.keys.size(); ++i) {
+        const Bound bound(*this, each[i]);
+        decode_target(targets.keys[i], targets.items[i]);
+      }
     } else {
       error(*node, fmt::format("'targets' is a map of names and addresses, this is {}", node->kind_name()), "write `targets: { site: http://127.0.0.1:8080 }`");
     }

@@ -1,4 +1,5 @@
-// Tasks and the control steps: wait, repeat, until, if, either, group, set, acquire, release, do.
+// Tasks and the control steps: wait, repeat, until, if, either, group, set, metric, release, do. Those that have to do
+// with records are in decode_records.cpp, those with other users in decode_barrier.cpp.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -16,7 +17,6 @@ const Key* find_key(std::span<const Key> keys, std::string_view name) {
 
 constexpr std::string_view kOnFailure[] = {"continue", "interrupt", "stop_user", "abort_run"};
 constexpr std::string_view kFirst[] = {"now", "after"};
-constexpr std::string_view kEmpty[] = {"wait", "interrupt", "skip"};
 
 /// The operation that runs last in a pass over `steps`, on whose result `satisfied` looks.
 const OperationStep* last_operation(const Steps& steps) {
@@ -182,8 +182,9 @@ std::optional<Step> Decoder::decode_step(const Node& given, const StepPlace& pla
     if (beside == "else") return word == "if";
     if (beside == "type") return is_operation || word == "until" || word == "group";
     if (beside == "tags") return is_operation || word == "group";
-    if (beside == "keep") return is_operation || word == "set" || word == "acquire";
-    return is_operation || word == "until" || word == "group" || word == "set" || word == "acquire" || word == "if" || word == "repeat";
+    const bool takes_value = word == "set" || word == "acquire" || word == "take";
+    if (beside == "keep") return is_operation || takes_value;
+    return is_operation || takes_value || word == "until" || word == "group" || word == "if" || word == "repeat" || word == "barrier";
   };
   for (std::size_t i = 0; i < node.keys.size(); ++i)
     if (find_key(kStepKeys, node.keys[i].text) && !takes(node.keys[i].text))
@@ -295,6 +296,10 @@ void Decoder::decode_control(const Node& step, const Node& key, const Node& give
     out.what = std::move(set);
   } else if (control == "acquire") {
     decode_acquire(key, value, place, keep_user, out);
+  } else if (control == "take") {
+    decode_take(key, value, place, keep_user, out);
+  } else if (control == "barrier") {
+    decode_barrier(key, value, out);
   } else if (control == "release") {
     ReleaseStep release;
     std::vector<std::string> records;
@@ -318,39 +323,6 @@ void Decoder::decode_control(const Node& step, const Node& key, const Node& give
     out.what = DoStep{value.is_scalar() ? find_task(value) : kNone};
     if (!value.is_scalar()) error(key, "'do' names a task");
   }
-}
-
-void Decoder::decode_acquire(const Node& key, const Node& value, const StepPlace& place, bool keep_user, Step& out) {
-  AcquireStep acquire;
-  acquire.keep_user = keep_user;
-  const MapReader map(*this, value, kAcquireKeys, "in 'acquire'");
-  const Node* from = value.is_map() ? map["from"] : &value;
-  if (from == nullptr || !from->is_scalar()) {
-    error(key, "'acquire' needs the dataset it takes from", "write `acquire: { from: accounts, as: a }`");
-  } else {
-    acquire.dataset = find_dataset(*from);
-  }
-  if (from && from->is_scalar() && acquire.dataset != kNone) {
-    const Dataset& data = *scenario_.datasets[acquire.dataset];
-    if (data.pick != Pick::exclusive)
-      error(*from, fmt::format("records of '{}' are not exclusive, so none can be acquired", from->text), "write `pick: exclusive` in the dataset");
-    const Node* as = map["as"];
-    acquire.slot = slot_of(as ? as->text : from->text, acquire.dataset);
-    if (const Node* where = map["where"]) {
-      if (!where->is_map() || where->keys.empty()) error(*where, "'where' is a map of columns and values", "write `where: { site: A }`");
-      for (std::size_t i = 0; i < where->keys.size(); ++i) {
-        const Node& name = where->keys[i];
-        if (const auto column = data.column(name.text)) acquire.where.emplace_back(*column, text_template(where->items[i], place.scope, in_quotes(name.text)));
-        else if (!data.columns().empty()) error(name, fmt::format("'{}' has no column '{}'", data.name, name.text), suggestion("column", name.text, data.columns()));
-      }
-    }
-  }
-  if (const Node* empty = map["when_empty"]) {
-    acquire.when_empty = static_cast<AcquireStep::Empty>(word(*empty, "'when_empty'", kEmpty));
-    if (acquire.when_empty == AcquireStep::Empty::skip && place.lives_with_user)
-      error(*empty, "'skip' takes another task, and in on_start there is none", "wait, or interrupt");
-  }
-  out.what = std::move(acquire);
 }
 
 void Decoder::decode_metric(const Node& key, const Node& value, const StepPlace& place, Step& out) {

@@ -66,8 +66,10 @@ void move_to(Node& node, const Node& site) {
 Node Decoder::fold(const Node& node, const NameScope& scope) {
   if (!node.is_scalar() || !has_hole(node.text) || has_secret(node.text)) return node;
   if (const std::string_view name = whole_name(node.text); !name.empty()) {
-    const auto var = vars_.find(name);
-    if (var != vars_.end() && !(scope.locals && scope.locals->contains(name))) {
+    const std::size_t dot = name.find('.');
+    const auto var = vars_.find(name.substr(0, dot));
+    const Node* member = var == vars_.end() ? nullptr : dot == name.npos ? &var->second : var->second.find(name.substr(dot + 1));
+    if (member && !(scope.locals && scope.locals->contains(name.substr(0, dot)))) {
       if (std::ranges::find(used_vars_, var->first) != used_vars_.end()) {
         error(node, fmt::format("vars refer to each other in a circle: {}", var->first));
         return nothing_at(node);
@@ -76,7 +78,7 @@ Node Decoder::fold(const Node& node, const NameScope& scope) {
       used_vars_.push_back(var->first);
       NameScope wider = scope;
       wider.env = true;  // vars may look there
-      Node found = fold(var->second, wider);
+      Node found = fold(*member, wider);
       used_vars_.pop_back();
       if (found.mark.line == 0) move_to(found, node);
       return found;

@@ -134,6 +134,12 @@ class Decoder {
   std::optional<Step> decode_step(const Node& node, const StepPlace& place);
   void decode_control(const Node& step, const Node& key, const Node& value, const StepPlace& place, Step& out);
   void decode_acquire(const Node& key, const Node& value, const StepPlace& place, bool keep_user, Step& out);
+  void decode_take(const Node& key, const Node& value, const StepPlace& place, bool keep_user, Step& out);
+  /// Columns and the values wanted in them.
+  std::vector<std::pair<std::uint32_t, Template>> decode_where(const Node& where, const Dataset& data, const StepPlace& place);
+  void decode_barrier(const Node& key, const Node& value, Step& out);
+  /// Who has to come to the barriers that want all.
+  void count_barriers();
   void decode_metric(const Node& key, const Node& value, const StepPlace& place, Step& out);
   void decode_until(const Node& step, const Node& key, const Node& value, const StepPlace& place, Step& out);
   Steps inner_steps(const Node& step, const Node& key, const StepPlace& place);
@@ -164,6 +170,41 @@ class Decoder {
   Budget decode_budget(const Node& node);
   /// The tasks and populations that `probes` stands for; the scenario's own are before them.
   void add_probes(const Node* probes, Node& tasks, Node& populations);
+  /// A value that a name of `for_each` has for one of the copies; no name: it is none.
+  struct Each {
+    std::string name;
+    Node value;
+    std::string of;              // the key as it is written
+    std::uint32_t dataset = kNone, row = 0;
+  };
+  struct ListOfEach { Node list; std::uint32_t dataset; };
+  /// While it lives, the name is a var.
+  class Bound {
+   public:
+    Bound(Decoder& decoder, const Each& each);
+    ~Bound();
+    Bound(const Bound&) = delete;
+    Bound& operator=(const Bound&) = delete;
+
+   private:
+    Decoder& decoder_;
+    std::string name_;
+  };
+  /// Writes out what `for_each` stands for, in place; what each of the entries is bound to.
+  std::vector<Each> expand_for_each(Node& map, std::string_view kind);
+  std::optional<std::pair<std::string, Node>> list_of_each(const Node& wish);
+  void add_loop(const std::string& name, const Node& list);
+  void check_for_each();
+  const Each& each_of(std::size_t population) const {
+    static const Each none;
+    return population < population_each_.size() ? population_each_[population] : none;
+  }
+  /// The same for `setup` and `teardown`.
+  void add_setup(const Node& root, Node& tasks, Node& populations);
+  void collect_setup_names();
+  Result<Reference> resolve_setup(const std::string& name, const NameScope& scope, std::string& hint) const;
+  void move_setup();
+  std::size_t tasks_of_load() const;
   void decode_profiles(const Node* profiles, const Node* chosen);
 
   // ---- names
@@ -184,7 +225,9 @@ class Decoder {
   // ---- lookups
   std::uint32_t protocol_index(const std::string& name, Mark mark);
   std::uint32_t find_dataset(const Node& name);
+  /// Of those that the scenario itself names.
   std::uint32_t find_task(const Node& name);
+  std::size_t own_tasks() const { return scenario_.tasks.size() - made_roles_.size(); }
   std::vector<std::string> names_of_targets() const;
   std::vector<std::string> names_of_datasets() const;
   std::vector<std::string> names_of_payloads() const;
@@ -211,10 +254,15 @@ class Decoder {
   std::vector<std::string> only_;                    // populations or tasks that --only or the profile leaves; empty: all
   std::set<std::string> kept_tasks_;                 // and what is done by them
   Node tasks_node_, populations_node_;
+  std::vector<Each> population_each_;                // by population; those that other keys stand for have none
+  std::map<std::string, ListOfEach, std::less<>> loops_;   // by the names of `for_each`
   std::vector<Made> made_by_task_, made_by_population_;
   Made* reader_ = nullptr;                           // whose steps are being decoded
   std::vector<Locals> task_locals_, population_locals_;
-  std::set<std::string> probes_;                     // names of populations that stand for a probe, and of their metrics
+  std::set<std::string> probes_;                     // names of the metrics that they read
+  std::vector<PopulationSpec::Role> made_roles_;     // of the last tasks and populations: those that other keys stand for
+  std::uint32_t setup_task_ = kNone;
+  std::map<std::string, std::uint32_t> setup_names_;   // slot by name
   Locals all_locals_;                                // of every task: what payloads see
   std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> slots_;
   std::vector<std::pair<std::uint32_t, Node>> after_;  // population, where its `after` stands

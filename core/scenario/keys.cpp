@@ -22,11 +22,10 @@ constexpr Key kScenario[] = {
     {"include", "file or list of files", "settings: their vars, targets, data, payloads and profile"},
     {"profile", "text", "which of `profiles` runs"},
     {"profiles", "map of lists", "populations by profile"},
-    {"for_each", "map", "one of each", kLater},
     {"curves", "map", "load by hour of day", kLater},
     {"changes", "list", "changes while the run goes on", kLater},
-    {"setup", "list of steps", "once before the run", kLater},
-    {"teardown", "list of steps", "once after the run", kLater},
+    {"setup", "list of steps", "once, before the load; what it keeps is ${setup.NAME} for everyone"},
+    {"teardown", "list of steps", "once, after the load, however that ended"},
     {"probes", "map of probes", "values read from the target each second: its memory, its nodes"},
 };
 
@@ -40,7 +39,7 @@ constexpr Key kTarget[] = {
     {"max_rate", "rate", "operations per second that may go there"},
     {"max_connections", "whole number", "connections open at a time"},
     {"max_bytes", "byte rate", "bytes per second that may go there", kLater},
-    {"for_each", "map", "one of each", kLater},
+    {"for_each", "map of name: list", "one of each value; the name stands for it inside"},
 };
 
 constexpr Key kTls[] = {
@@ -57,7 +56,6 @@ constexpr Key kDataset[] = {
     {"on_end", "wrap | stop_task | fail", "what happens when all records were used"},
     {"where", "map of column: value or list", "only records that have these values"},
     {"format", "csv | jsonl", "when the file's name does not say it"},
-    {"for_each", "map", "one of each", kLater},
 };
 
 constexpr Key kPlugin[] = {
@@ -88,7 +86,7 @@ constexpr Key kPopulation[] = {
     {"tags", "map of texts", "for grouping of statistics"},
     {"description", "text", "one sentence for readers"},
     {"on_connect", "map of steps", "after each (re)connect", kLater},
-    {"for_each", "map", "one of each", kLater},
+    {"for_each", "map of name: list", "one of each value; the name stands for it inside, and in the tasks"},
     {"pool", "text", "which agents run it", kLater},
 };
 
@@ -170,9 +168,8 @@ constexpr Key kControl[] = {
     {"interrupt", "nothing", "ends the iteration"},
     {"do", "task", "another task's steps"},
     {"parallel", "list of steps", "side by side", kLater},
-    {"barrier", "map", "waits for others", kLater},
-    {"take", "map", "a further record", kLater},
-    {"for_each", "map", "one of each", kLater},
+    {"barrier", "name or map", "waits until others have come there, too"},
+    {"take", "map", "a further record"},
 };
 
 constexpr Key kCall[] = {
@@ -208,6 +205,18 @@ constexpr Key kAcquire[] = {
     {"as", "name", "of the record in templates; the dataset's name when absent"},
     {"when_empty", "wait | interrupt | skip", "when no record is free; wait when absent"},
     {"where", "map of column: value", "only records that have these values; templates may stand there"},
+};
+
+constexpr Key kTake[] = {
+    {"from", "dataset", "any but an exclusive or per_user one"},
+    {"as", "name", "of the record in templates"},
+    {"where", "map of column: value", "a random one of the records that have these values; templates may stand there"},
+};
+
+constexpr Key kBarrier[] = {
+    {"name", "text", "the same barrier in several tasks, and of its series"},
+    {"users", "all | whole number", "how many it waits for; all who have it in a task when absent"},
+    {"timeout", "duration", "longest wait; 30s when absent"},
 };
 
 constexpr Key kMetric[] = {
@@ -250,7 +259,7 @@ constexpr KeyTable kTables[] = {
     {"scenario", kScenario}, {"target", kTarget}, {"tls", kTls}, {"dataset", kDataset}, {"plugin", kPlugin},
     {"task", kTask}, {"population", kPopulation}, {"load", kLoad}, {"stage", kStage}, {"stop_after", kBudget},
     {"run", kRun}, {"run.valid", kValid}, {"step", kStep}, {"control step", kControl}, {"operation", kCall},
-    {"until", kUntil}, {"repeat", kRepeat}, {"group", kGroup}, {"either", kBranch}, {"acquire", kAcquire},
+    {"until", kUntil}, {"repeat", kRepeat}, {"group", kGroup}, {"either", kBranch}, {"acquire", kAcquire}, {"take", kTake}, {"barrier", kBarrier},
     {"metric", kMetric}, {"probe", kProbe}, {"check", kMatcher}, {"capture", kCapture},
 };
 
@@ -261,7 +270,7 @@ const std::span<const Key> kScenarioKeys = kScenario, kTargetKeys = kTarget, kTl
                            kStageKeys = kStage, kBudgetKeys = kBudget, kRunKeys = kRun, kValidKeys = kValid,
                            kStepKeys = kStep, kControlKeys = kControl, kCallKeys = kCall, kUntilKeys = kUntil,
                            kRepeatKeys = kRepeat, kGroupKeys = kGroup, kBranchKeys = kBranch, kAcquireKeys = kAcquire,
-                           kMetricKeys = kMetric, kProbeKeys = kProbe,
+                           kTakeKeys = kTake, kBarrierKeys = kBarrier, kMetricKeys = kMetric, kProbeKeys = kProbe,
                            kMatcherKeys = kMatcher, kCaptureKeys = kCapture;
 
 std::span<const KeyTable> key_tables() { return kTables; }

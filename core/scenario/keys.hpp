@@ -25,7 +25,7 @@ extern const std::span<const Key> kScenarioKeys, kTargetKeys, kTlsKeys, kDataset
     kStepKeys,       // what may stand beside a step's operation or control word
     kControlKeys,    // the control words
     kCallKeys,       // what belongs to every operation
-    kUntilKeys, kRepeatKeys, kGroupKeys, kBranchKeys, kAcquireKeys, kMetricKeys, kProbeKeys, kMatcherKeys,
+    kUntilKeys, kRepeatKeys, kGroupKeys, kBranchKeys, kAcquireKeys, kTakeKeys, kBarrierKeys, kMetricKeys, kProbeKeys, kMatcherKeys,
     kCaptureKeys;
 
 /// All of them, for the reference.

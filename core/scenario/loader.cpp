@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "scenario/decoder.hpp"
 #include "scenario/files.hpp"
 #include "scenario/include.hpp"
+#include "scenario/walk.hpp"
 #include "stats/threshold.hpp"
 
 namespace squall {
@@ -44,10 +46,13 @@ void Decoder::decode(const Node& root) {
   // Names first, then what uses them.
   decode_data(map["data"]);
   Node tasks = map["tasks"] ? *map["tasks"] : Node{}, populations = map["populations"] ? *map["populations"] : Node{};
+  population_each_ = expand_for_each(populations, "population");
   add_probes(map["probes"], tasks, populations);
+  add_setup(root, tasks, populations);
   decode_tasks(map["tasks"] ? &tasks : nullptr);
   decode_populations(map["populations"] ? &populations : nullptr);
   collect_names();
+  collect_setup_names();
   decode_targets(map["targets"]);
   decode_plugins(map["plugins"]);
   decode_payloads(map["payloads"]);
@@ -57,21 +62,28 @@ void Decoder::decode(const Node& root) {
   }
   for (std::size_t i = 0; i < scenario_.populations.size(); ++i) {
     reader_ = &made_by_population_[i];
+    const Bound bound(*this, each_of(i));
     decode_population(populations_node_.items[i], scenario_.populations[i], populations_node_.keys[i]);
   }
   reader_ = nullptr;
   check_circles();
+  check_for_each();
+  move_setup();
   add_folder_options();
   decode_profiles(map["profiles"], map["profile"]);
   decode_run(map["run"]);
   decode_outputs(map["outputs"]);
   apply_options();
+  count_barriers();
   decode_thresholds(map["thresholds"]);
   if (!diagnostics_.has_errors()) warn_about_records();
-  for (PopulationSpec& population : scenario_.populations) {
+  const auto give_slots = [&](PopulationSpec& population) {
     population.locals = locals_;
     population.states = states_;
-  }
+  };
+  std::ranges::for_each(scenario_.populations, give_slots);
+  for (auto* part : {&scenario_.setup, &scenario_.teardown})
+    if (*part) give_slots(**part);
 }
 
 /// A plugin that takes a `directory` begins relative paths there: the scenario's own, when nothing is said.
@@ -132,19 +144,16 @@ void Decoder::check_circles() {
 
 namespace {
 
-void add_sample_names(const Steps& steps, std::vector<std::string>& names) {
+void add_sample_names(const Steps& steps, const std::vector<BarrierSpec>& barriers, std::vector<std::string>& names) {
   const auto add = [&](const std::string& name) {
     if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(name);
   };
-  for (const Step& step : steps) {
+  walk_steps(steps, {}, [&](const Step& step) {   // what is done by `do` has its names from its own task
     if (const auto* s = std::get_if<OperationStep>(&step.what)) add(s->name);
-    if (const auto* s = std::get_if<RepeatStep>(&step.what)) add_sample_names(s->steps, names);
-    if (const auto* s = std::get_if<GroupStep>(&step.what)) { add(s->name); add_sample_names(s->steps, names); }
-    if (const auto* s = std::get_if<UntilStep>(&step.what)) { add(s->name); add_sample_names(s->steps, names); }
-    if (const auto* s = std::get_if<EitherStep>(&step.what))
-      for (const Steps& branch : s->branches) add_sample_names(branch, names);
-    if (const auto* s = std::get_if<IfStep>(&step.what)) { add_sample_names(s->steps, names); add_sample_names(s->otherwise, names); }
-  }
+    if (const auto* s = std::get_if<GroupStep>(&step.what)) add(s->name);
+    if (const auto* s = std::get_if<UntilStep>(&step.what)) add(s->name);
+    if (const auto* s = std::get_if<BarrierStep>(&step.what); s && s->barrier < barriers.size()) add(barriers[s->barrier].name);
+  });
 }
 
 void add_written_names(const Node& node, std::vector<std::string>& names) {
@@ -163,15 +172,15 @@ ThresholdNames Decoder::threshold_names(bool is_whole) const {
   ThresholdNames names;
   for (const MetricSpec& metric : scenario_.metrics)
     if (metric.is_probe) names.probes.push_back(metric.name);
-  for (const Task& task : scenario_.tasks) {
+  for (const Task& task : std::span(scenario_.tasks).first(tasks_of_load())) {
     if (!is_whole && !kept_tasks_.contains(task.name)) continue;
     names.tasks.push_back(task.name);
-    add_sample_names(task.steps, names.steps);
+    add_sample_names(task.steps, scenario_.barriers, names.steps);
   }
   for (const PopulationSpec& population : scenario_.populations) {
     names.populations.push_back(population.name);
-    add_sample_names(population.on_start, names.steps);
-    add_sample_names(population.on_stop, names.steps);
+    add_sample_names(population.on_start, scenario_.barriers, names.steps);
+    add_sample_names(population.on_stop, scenario_.barriers, names.steps);
   }
   return names;
 }

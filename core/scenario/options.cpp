@@ -8,6 +8,7 @@
 
 #include "payload/number_text.hpp"
 #include "scenario/decoder.hpp"
+#include "scenario/walk.hpp"
 
 namespace squall {
 namespace {
@@ -52,7 +53,7 @@ bool Decoder::keep_only() {
   for (const std::string& name : only_) {
     bool found = false;
     for (std::uint32_t p = 0; p < populations.size(); ++p)
-      if (populations[p].name == name) {
+      if (populations[p].name == name || populations[p].each_of == name) {
         kept.insert(p);
         found = true;
       }
@@ -77,7 +78,7 @@ bool Decoder::keep_only() {
     }
   }
   for (std::uint32_t p = 0; p < populations.size(); ++p)
-    if (populations[p].is_probe) kept.insert(p);
+    if (populations[p].role == PopulationSpec::Role::probe) kept.insert(p);
   for (const std::uint32_t p : kept) {
     std::set<std::string> done = made_by_population_[p].does;
     for (const auto& [task, weight] : populations[p].tasks) done.insert(scenario_.tasks[task].name);
@@ -104,7 +105,7 @@ void Decoder::apply_options() {
   const bool shapes = options_.users || options_.rate || options_.stages || options_.iterations;
   std::vector<std::string> names;
   for (const PopulationSpec& population : scenario_.populations)
-    if (!population.is_probe) names.push_back(population.name);
+    if (population.role == PopulationSpec::Role::users) names.push_back(population.name);
   if (shapes && names.size() != 1) {
     const char* flag = options_.users ? "--users" : options_.rate ? "--rate" : options_.stages ? "--stage" : "--iterations";
     option_error(fmt::format("{} is about one population, and this scenario has {}", flag, names.size()),
@@ -145,7 +146,7 @@ void Decoder::scale() {
   const double x = options_.scale, k = options_.compress;
   for (PopulationSpec& population : scenario_.populations) {
     Load& load = population.load;
-    if (population.is_probe) {   // it looks at the target as often as before
+    if (population.role == PopulationSpec::Role::probe) {   // it looks at the target as often as before
       if (auto* every = std::get_if<std::int64_t>(&load.every)) *every = std::llround(static_cast<double>(*every) * k);
       continue;
     }
@@ -167,21 +168,12 @@ void Decoder::scale() {
 
 namespace {
 
-void find_acquires(const Steps& steps, const std::vector<Task>& tasks, std::set<std::uint32_t>& datasets, int depth = 0) {
-  if (depth > 64) return;
-  for (const Step& step : steps) {
+std::set<std::uint32_t> acquired_by(const Steps& steps, const std::vector<Task>& tasks) {
+  std::set<std::uint32_t> datasets;
+  walk_steps(steps, tasks, [&](const Step& step) {
     if (const auto* acquire = std::get_if<AcquireStep>(&step.what)) datasets.insert(acquire->dataset);
-    if (const auto* s = std::get_if<RepeatStep>(&step.what)) find_acquires(s->steps, tasks, datasets, depth + 1);
-    if (const auto* s = std::get_if<UntilStep>(&step.what)) find_acquires(s->steps, tasks, datasets, depth + 1);
-    if (const auto* s = std::get_if<GroupStep>(&step.what)) find_acquires(s->steps, tasks, datasets, depth + 1);
-    if (const auto* s = std::get_if<DoStep>(&step.what); s && s->task < tasks.size()) find_acquires(tasks[s->task].steps, tasks, datasets, depth + 1);
-    if (const auto* s = std::get_if<EitherStep>(&step.what))
-      for (const Steps& branch : s->branches) find_acquires(branch, tasks, datasets, depth + 1);
-    if (const auto* s = std::get_if<IfStep>(&step.what)) {
-      find_acquires(s->steps, tasks, datasets, depth + 1);
-      find_acquires(s->otherwise, tasks, datasets, depth + 1);
-    }
-  }
+  });
+  return datasets;
 }
 
 double peak_users(const Load& load) {
@@ -198,12 +190,11 @@ void Decoder::warn_about_records() {
     const double users = peak_users(population.load);
     std::set<std::uint32_t> acquired;   // by on_start, or by each task: a user with another one does that meanwhile
     for (std::size_t i = 0; i < population.tasks.size(); ++i) {
-      std::set<std::uint32_t> by_task;
-      find_acquires(scenario_.tasks[population.tasks[i].first].steps, scenario_.tasks, by_task);
+      std::set<std::uint32_t> by_task = acquired_by(scenario_.tasks[population.tasks[i].first].steps, scenario_.tasks);
       if (i == 0) acquired = std::move(by_task);
       else std::erase_if(acquired, [&](std::uint32_t dataset) { return !by_task.contains(dataset); });
     }
-    find_acquires(population.on_start, scenario_.tasks, acquired);
+    acquired.merge(acquired_by(population.on_start, scenario_.tasks));
     for (const std::uint32_t dataset : acquired) {
       if (dataset >= scenario_.datasets.size()) continue;
       const Dataset& data = *scenario_.datasets[dataset];
@@ -221,6 +212,7 @@ void Decoder::warn_about_records() {
   }
   for (const auto& task : scenario_.tasks) {
     const auto index = static_cast<std::uint32_t>(&task - scenario_.tasks.data());
+    if (index >= own_tasks()) break;
     const bool is_used = std::ranges::any_of(scenario_.populations, [&](const PopulationSpec& p) {
                            return std::ranges::any_of(p.tasks, [&](const auto& share) { return share.first == index; });
                          }) ||

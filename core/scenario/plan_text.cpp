@@ -84,6 +84,9 @@ std::string describe_plan(const Scenario& scenario, const std::vector<std::uint6
     out += fmt::format("population  {:<12} {} ({}){}\n", population.name, load_text(population), tasks,
                        planned_text(population, scenario.run, i < iterations.size() ? iterations[i] : 0));
   }
+  const auto steps_of = [&](const PopulationSpec& part) { return scenario.tasks[part.tasks.front().first].steps.size(); };
+  if (scenario.setup) out += fmt::format("setup       {} steps, once before\n", steps_of(*scenario.setup));
+  if (scenario.teardown) out += fmt::format("teardown    {} steps, once after\n", steps_of(*scenario.teardown));
   out += fmt::format("run         {}\n", scenario.run.for_ns > 0 ? format_duration(scenario.run.for_ns) : "until every population has ended");
   return out;
 }

@@ -17,6 +17,7 @@
 #include "scenario/dataset.hpp"
 #include "scenario/json_path.hpp"
 #include "scenario/match.hpp"
+#include "scenario/record_index.hpp"
 #include "stats/metric_kind.hpp"
 
 namespace squall {
@@ -121,6 +122,13 @@ struct AcquireStep {
   std::vector<std::pair<std::uint32_t, Template>> where;   // column, value
   bool keep_user = false;
 };
+struct TakeStep {
+  std::uint32_t dataset = 0, slot = 0;        // its columns take slots from there
+  std::shared_ptr<const RecordIndex> index;   // of the columns in `where`; none: any record
+  std::vector<Template> wanted;               // their values, in the index's order
+  bool keep_user = false;
+};
+struct BarrierStep { std::uint32_t barrier = 0; std::int64_t timeout_ns = 0; };
 struct MetricStep { std::uint32_t metric = 0; Template value; };
 struct ReleaseStep { std::uint32_t slot = 0; };
 struct InterruptStep {};
@@ -128,7 +136,7 @@ struct DoStep { std::uint32_t task = 0; };
 
 struct Step {
   std::variant<OperationStep, WaitStep, RepeatStep, IfStep, EitherStep, SetStep, UntilStep, GroupStep,
-               AcquireStep, ReleaseStep, MetricStep, InterruptStep, DoStep> what;
+               AcquireStep, ReleaseStep, TakeStep, BarrierStep, MetricStep, InterruptStep, DoStep> what;
   std::optional<OnFailure> on_failure;        // not given: proceed, in on_start stop_user
   Mark mark;
 };
@@ -180,6 +188,13 @@ struct MetricSpec {
   Mark mark;
 };
 
+struct BarrierSpec {
+  std::string name;
+  std::uint64_t users = 0;                    // that it waits for
+  bool wants_all = false;                     // all who have it in a task; those who are gone for good do not count
+  Mark mark;
+};
+
 struct PopulationSpec {
   std::string name;
   std::vector<std::pair<std::uint32_t, double>> tasks;  // task index, weight
@@ -191,11 +206,15 @@ struct PopulationSpec {
   bool new_connection = false;                // connection: new
   bool eligible_at_user_start = false;
   bool background = false;
-  bool is_probe = false;                      // made from `probes`: nothing of the command line is about it
+  // Only of `users` speaks the command line; the others are made from other keys, one user each.
+  enum class Role : std::uint8_t { users, probe, setup, teardown } role = Role::users;
   double bytes_per_s = 0;                     // byte-rate model, sum over its users
   Steps on_start, on_stop;
   Budget stop_after;
   std::map<std::string, std::string> tags;
+  std::string each_of;                        // one of several that `for_each` makes: the name as it is written
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> fixed_records;   // dataset, record: the value that it has of them
+  std::vector<std::uint32_t> barriers;        // that want all of its users
   std::uint32_t locals = 0;                   // slots its users need (captures, set, records)
   std::uint32_t states = 0;                   // slots of generator state
   Mark mark;
@@ -229,7 +248,10 @@ struct Scenario {
   std::vector<ProtocolSpec> protocols;
   std::vector<Task> tasks;
   std::vector<PopulationSpec> populations;
+  std::optional<PopulationSpec> setup, teardown;   // runs of their own, before and after: one user, one iteration
+  std::vector<std::uint32_t> setup_locals;    // by slot of ${setup.NAME}, the local of setup's user that it is
   std::vector<MetricSpec> metrics;
+  std::vector<BarrierSpec> barriers;
   std::vector<ThresholdSpec> thresholds;
   std::vector<OutputSpec> outputs;
   RunSpec run;

@@ -26,6 +26,9 @@ struct ErrorCount {
   friend bool operator==(const ErrorCount&, const ErrorCount&) = default;
 };
 
+/// "status 503 (…)".
+std::string error_text(const ErrorCount& error);
+
 /// count = ok + failed; cut samples are counted and in none of their distributions.
 struct SampleCounts {
   std::uint64_t ok = 0;

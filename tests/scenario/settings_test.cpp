@@ -70,7 +70,7 @@ TEST_F(LoaderTest, AProbeIsAUserInTheBackgroundThatAsksEachSecond) {
   EXPECT_EQ(s.populations[0].load.users, 21);
   const PopulationSpec& probe = s.populations[1];
   EXPECT_EQ(probe.name, "probe memory");
-  EXPECT_TRUE(probe.is_probe && probe.background);
+  EXPECT_TRUE(probe.role == PopulationSpec::Role::probe && probe.background);
   EXPECT_EQ(probe.load.users, 1);
   EXPECT_EQ(std::get<std::int64_t>(probe.load.every), 1'000'000'000);
   const Steps& steps = s.tasks[probe.tasks[0].first].steps;

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 
-#include "fleet/local_run.hpp"
+#include "fleet/parts.hpp"
 #include "once_printer.hpp"
 #include "run_scenario.hpp"
+#include "scenario/walk.hpp"
 
 namespace squall {
 namespace {
@@ -16,25 +17,14 @@ constexpr int kFailed = 99, kInternal = 109, kBadScenario = 104;
 /// A loop over a time is one pass: what it does is seen once.
 void shorten_loops(Steps& steps) {
   for (Step& step : steps) {
-    if (auto* s = std::get_if<RepeatStep>(&step.what)) {
-      if (s->for_ns > 0) s->for_ns = 1;
-      shorten_loops(s->steps);
-    }
-    if (auto* s = std::get_if<UntilStep>(&step.what)) shorten_loops(s->steps);
-    if (auto* s = std::get_if<GroupStep>(&step.what)) shorten_loops(s->steps);
-    if (auto* s = std::get_if<IfStep>(&step.what)) {
-      shorten_loops(s->steps);
-      shorten_loops(s->otherwise);
-    }
-    if (auto* s = std::get_if<EitherStep>(&step.what)) {
-      for (Steps& branch : s->branches) shorten_loops(branch);
-    }
+    if (auto* s = std::get_if<RepeatStep>(&step.what); s && s->for_ns > 0) s->for_ns = 1;
+    visit_inner_steps(step, shorten_loops);
   }
 }
 
 /// Populations in the file's order, one after the other; the tasks of each in their order, once.
 void make_once(Scenario& scenario) {
-  for (Task& task : scenario.tasks) {
+  for (Task& task : scenario.tasks) {   // those of setup and teardown, too
     task.stop_after = {};
     shorten_loops(task.steps);
   }
@@ -53,6 +43,7 @@ void make_once(Scenario& scenario) {
     shorten_loops(population.on_start);
     shorten_loops(population.on_stop);
   }
+  for (BarrierSpec& barrier : scenario.barriers) barrier.users = 1;   // nobody else is there
   scenario.thresholds.clear();
   scenario.outputs.clear();
   scenario.run.for_ns = scenario.run.warmup_ns = scenario.run.slack_ns = scenario.run.busy_poll_ns = 0;
@@ -64,17 +55,22 @@ void make_once(Scenario& scenario) {
 int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options) {
   make_once(scenario);
   std::vector<PlanError> errors;
-  const auto plan = Plan::make(scenario, toolbox.registry, errors);
+  const auto plans = RunPlans::make(scenario, toolbox.registry, errors);
   print_plan_errors(scenario, errors);
   if (!errors.empty()) return kBadScenario;
 
-  OncePrinter printer(*plan, {options.verbose, options.quiet, wants_color(options, stdout)});
-  LocalRunOptions run;
-  run.pin_threads = false;
-  run.controller.verdict.accept_invalid = true;   // how late something began is not the question here
-  run.observer = &printer;
-  if (options.verbose) run.traffic = &printer;
-  const auto outcome = run_locally(*plan, std::move(run), nullptr);
+  OncePrinter printer(scenario, {options.verbose, options.quiet, wants_color(options, stdout)});
+  PartOptions parts;
+  parts.options_of = [&](const Plan& plan) {
+    printer.follow(plan);
+    LocalRunOptions run;
+    run.pin_threads = false;
+    run.controller.verdict.accept_invalid = true;   // how late something began is not the question here
+    run.observer = &printer;
+    if (options.verbose) run.traffic = &printer;
+    return run;
+  };
+  const auto outcome = run_parts(*plans, parts, nullptr);
   if (!outcome) {
     fmt::print(stderr, "squall: {}\n", outcome.error().text);
     return kInternal;

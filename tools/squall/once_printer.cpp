@@ -15,6 +15,7 @@
 #include "report/bytes_view.hpp"
 #include "report/series_view.hpp"
 #include "report/table.hpp"
+#include "scenario/walk.hpp"
 
 namespace squall {
 namespace {
@@ -52,16 +53,7 @@ void add_names(const Steps& steps, const Scenario& scenario, std::size_t& name, 
       name = std::max(name, text_width(s->name));
       operation = std::max(operation, s->operation_name.size());
     }
-    if (const auto* s = std::get_if<RepeatStep>(&step.what)) add_names(s->steps, scenario, name, operation);
-    if (const auto* s = std::get_if<UntilStep>(&step.what)) add_names(s->steps, scenario, name, operation);
-    if (const auto* s = std::get_if<GroupStep>(&step.what)) add_names(s->steps, scenario, name, operation);
-    if (const auto* s = std::get_if<IfStep>(&step.what)) {
-      add_names(s->steps, scenario, name, operation);
-      add_names(s->otherwise, scenario, name, operation);
-    }
-    if (const auto* s = std::get_if<EitherStep>(&step.what)) {
-      for (const Steps& branch : s->branches) add_names(branch, scenario, name, operation);
-    }
+    visit_inner_steps(step, [&](const Steps& inner) { add_names(inner, scenario, name, operation); });
   }
 }
 
@@ -75,9 +67,7 @@ std::string failure_text(const CallReport& report, const Call& call) {
 
 }  // namespace
 
-OncePrinter::OncePrinter(const Plan& plan, Style style)
-    : plan_(plan), style_(style), redaction_(plan.scenario().secrets) {
-  const Scenario& scenario = plan.scenario();
+OncePrinter::OncePrinter(const Scenario& scenario, Style style) : style_(style), redaction_(scenario.secrets) {
   for (const Task& task : scenario.tasks) add_names(task.steps, scenario, name_width_, operation_width_);
   for (const PopulationSpec& population : scenario.populations) {
     add_names(population.on_start, scenario, name_width_, operation_width_);
@@ -336,7 +326,7 @@ std::string OncePrinter::value_text(const sq_value& value, std::uint32_t unit, b
 std::string OncePrinter::arguments(const Call& call, const sq_value* args, std::uint32_t count) const {
   std::string text, error;
   CallMemory memory;
-  ArgumentWriter writer{plan_.scenario(), memory, nullptr, nullptr, error};
+  ArgumentWriter writer{plan_->scenario(), memory, nullptr, nullptr, error};
   std::uint32_t slot = 0;
   for (const ParamValue& param : call.operation->spec->params) {
     const sq_param& described = *call.operation->op->params[param.param];
@@ -355,7 +345,7 @@ std::string OncePrinter::arguments(const Call& call, const sq_value* args, std::
 /// Short ones in any case; a long text when its bytes were not seen, or could not be read (compressed).
 std::string OncePrinter::outputs(const Call& call) const {
   if (call.outcome != SQ_OUT_OK || call.is_timed_out || call.is_cut) return {};
-  const sq_protocol* protocol = plan_.protocols()[call.operation->protocol].protocol;
+  const sq_protocol* protocol = plan_->protocols()[call.operation->protocol].protocol;
   std::string text, line;
   const sq_param* const* described = call.operation->op->outputs;
   for (std::uint32_t i = 0; described && described[i]; ++i) {

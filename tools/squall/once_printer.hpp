@@ -24,7 +24,10 @@ class OncePrinter final : public UserObserver, public TrafficObserver {
   /// A wait of the scenario lasts at most so long.
   static constexpr std::int64_t kWaitMaxNs = 1'000'000'000;
 
-  OncePrinter(const Plan& plan, Style style);
+  /// Of the scenario's parts those that are followed are printed, one after the other.
+  OncePrinter(const Scenario& scenario, Style style);
+  /// The plan of the part that begins; it outlives that.
+  void follow(const Plan& plan) { plan_ = &plan; }
 
   std::uint64_t operations() const { return operations_; }
   std::uint64_t failed() const { return failed_; }
@@ -68,7 +71,7 @@ class OncePrinter final : public UserObserver, public TrafficObserver {
   std::string checks(const std::vector<CallReport::Checked>& list, std::string_view word) const;
   std::string captures(const CallReport& report, std::string_view between) const;
 
-  const Plan& plan_;
+  const Plan* plan_ = nullptr;
   const Style style_;
   const Redaction redaction_;
   std::size_t name_width_ = 0, operation_width_ = 0, target_width_ = 0;

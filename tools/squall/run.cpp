@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "engine/plan.hpp"
-#include "fleet/local_run.hpp"
+#include "fleet/parts.hpp"
 #include "fleet/output_runner.hpp"
 #include "options.hpp"
 #include "payload/suggestion.hpp"
@@ -144,10 +144,10 @@ void end_process(int code) {
 int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& options) {
   if (options.load.once) return run_once(toolbox, scenario, options);
   std::vector<PlanError> errors;
-  const auto plan = Plan::make(scenario, toolbox.registry, errors);
+  const auto plans = RunPlans::make(scenario, toolbox.registry, errors);
   std::unique_ptr<OutputRunner> outputs;
   LocalRunOptions run;
-  if (errors.empty() && !add_thresholds(scenario, *plan, run.controller)) return kBadScenario;
+  if (errors.empty() && !add_thresholds(scenario, *plans->load, run.controller)) return kBadScenario;
   if (errors.empty()) {
     const auto specs = all_outputs(toolbox, scenario, options, errors);
     if (errors.empty() && !specs.empty()) {
@@ -174,13 +174,19 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
     style.is_terminal = ::isatty(STDERR_FILENO) && !std::getenv("CI");
     style.color = wants_color(options, stderr);
     style.scenario = scenario.name;
-    style.planned_ns = plan->horizon_ns() == kNeverNs ? 0 : plan->horizon_ns();
+    style.planned_ns = plans->load->horizon_ns() == kNeverNs ? 0 : plans->load->horizon_ns();
     live = std::make_unique<Live>(style);
     run.on_tick = [&live](Controller& controller, std::int64_t now) {
       live->show(controller.snapshot(), now, controller.is_stopping());
     };
   }
-  auto outcome = run_locally(*plan, std::move(run), outputs.get());
+  PartOptions parts;
+  parts.options_of = [&](const Plan&) { return run; };
+  parts.on_part = [&](std::string_view part) {
+    if (part == "teardown") live.reset();   // the load is over
+    if (!options.quiet) fmt::print(stderr, "squall: {}\n", part);
+  };
+  auto outcome = run_parts(*plans, parts, outputs.get());
   live.reset();
   if (!outcome) {
     fmt::print(stderr, "squall: {}\n", outcome.error().text);
@@ -230,13 +236,13 @@ int check_command(const Options& options) {
   if (!text.empty()) fmt::print(stderr, "{}", text);
   if (!loaded) return loaded.diagnostics.has_only_option_errors() ? kBadCommandLine : kBadScenario;
   std::vector<PlanError> errors;
-  const auto plan = Plan::make(*loaded.scenario, toolbox->registry, errors);
+  const auto plans = RunPlans::make(*loaded.scenario, toolbox->registry, errors);
   ControllerOptions controller;
-  if (errors.empty() && !add_thresholds(*loaded.scenario, *plan, controller)) return kBadScenario;
+  if (errors.empty() && !add_thresholds(*loaded.scenario, *plans->load, controller)) return kBadScenario;
   print_plan_errors(*loaded.scenario, errors);
   if (!errors.empty()) return kBadScenario;
   std::vector<std::uint64_t> planned;
-  for (const PopulationPlan& population : plan->populations()) planned.push_back(population.planned);
+  for (const PopulationPlan& population : plans->load->populations()) planned.push_back(population.planned);
   fmt::print("{}", describe_plan(*loaded.scenario, planned));
   for (const Threshold& threshold : controller.thresholds) {
     static constexpr const char* kScopes[] = {"all operations", "", "step", "task", "population"};
