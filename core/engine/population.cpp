@@ -257,12 +257,18 @@ std::uint32_t Population::choose_instead(User& user, const std::vector<std::uint
   const std::uint32_t entry = plan_.spec->load.model == Load::Model::open
                                   ? choice.choose_for_arrival(user.arrival_index, may)
                                   : choice.choose(user.index(), user.choice_turn, may);
-  if (entry < choice.entries() && take_iteration_token(entry, nullptr) == BudgetLease::Answer::taken) {
-    give_back_tokens(user.task(), BudgetPlan::Unit::iterations);
-    return entry;
-  }
+  if (entry < choice.entries() && exchange_iteration_token(user.task(), entry)) return entry;
   user.choice_turn = turn;
   return kNone;
+}
+
+/// The population's own token serves either task: when it was the last, no other is to be had.
+bool Population::exchange_iteration_token(std::uint32_t from, std::uint32_t to) {
+  const std::uint32_t had = plan_.tasks[from].budget, wanted = plan_.tasks[to].budget;
+  if (had == wanted) return true;
+  if (take(wanted, BudgetPlan::Unit::iterations, nullptr) != BudgetLease::Answer::taken) return false;
+  give_back(had, BudgetPlan::Unit::iterations);
+  return true;
 }
 
 std::uint32_t Population::choose_task(User& user) {

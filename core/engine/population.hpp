@@ -108,6 +108,7 @@ class Population {
   /// Of the entry's budget and of the population's, where they count this unit: both or none.
   BudgetLease::Answer take_tokens(std::uint32_t entry, BudgetPlan::Unit unit, User* waiter);
   void give_back_tokens(std::uint32_t entry, BudgetPlan::Unit unit);
+  bool exchange_iteration_token(std::uint32_t from, std::uint32_t to);
 
   Shard& shard_;
   const PopulationPlan& plan_;
