@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "payload/units.hpp"
 #include "scenario/decoder.hpp"
 #include "scenario/node_writer.hpp"
 
@@ -34,8 +35,10 @@ void Decoder::add_probes(const Node* probes, Node& tasks, Node& populations) {
       continue;
     }
     probes_.insert(key.text);
-    Node every = map["every"] ? *map["every"] : write.word("1s");
-    Node get = write.map({{"path", *map["path"]}, {"name", write.text(name)}, {"timeout", map["timeout"] ? *map["timeout"] : every}});
+    const Node every = map["every"] ? fold(*map["every"], {}) : write.word("1s");
+    const auto every_ns = parse_duration_ns(every.text);   // no duration: that is said of the load below
+    const Node timeout = map["timeout"] ? *map["timeout"] : every_ns ? write.word(fmt::format("{}ns", *every_ns / 10 * 9)) : every;
+    Node get = write.map({{"path", *map["path"]}, {"name", write.text(name)}, {"timeout", timeout}});
     if (map["to"]) write.add(get, "to", *map["to"]);
     Node capture = map["json"]    ? write.map({{"json", *map["json"]}})
                    : map["regex"] ? write.map({{"regex", *map["regex"]}})
@@ -48,7 +51,7 @@ void Decoder::add_probes(const Node* probes, Node& tasks, Node& populations) {
                             write.map({{"metric", std::move(metric)}})});
     tasks.keys.push_back(write.text(name));
     tasks.items.push_back(std::move(task));
-    Node load = write.map({{"users", write.word("1")}, {"every", std::move(every)}, {"phase", write.word("aligned")}, {"overrun", write.word("skip")}});
+    Node load = write.map({{"users", write.word("1")}, {"every", every}, {"phase", write.word("aligned")}, {"overrun", write.word("skip")}});
     made_roles_.push_back(PopulationSpec::Role::probe);
     populations.keys.push_back(write.text(name));
     populations.items.push_back(write.map({{"tasks", write.text(name)}, {"load", std::move(load)}, {"background", write.word("true")}}));

@@ -234,7 +234,7 @@ constexpr Key kProbe[] = {
     {"regex", "RE2 expression", "its first group"},
     {"unit", "text", "behind the value: MB"},
     {"every", "duration", "1s when absent"},
-    {"timeout", "duration", "`every` when absent: a probe that hangs leaves a gap"},
+    {"timeout", "duration", "nine tenths of `every` when absent: a probe that hangs leaves a gap, and the next question is asked in time"},
 };
 
 constexpr Key kMatcher[] = {

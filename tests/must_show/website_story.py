@@ -5,6 +5,7 @@ The judge: the city's own journal of jobs and requests. Two jobs at once on one 
 squall reports.
 """
 import collections
+import json
 import os
 import shutil
 import signal
@@ -57,6 +58,12 @@ def expect_one_holder(city, records, what):
     return counts
 
 
+def samples_of(run, name):
+    """What -o jsonl wrote of the series of this name."""
+    with open(os.path.join(run.folder, "samples.jsonl")) as file:
+        return [line for line in map(json.loads, file) if line["type"] == "sample" and line["name"] == name]
+
+
 def expect_handed_back(run, dataset, what):
     found = [one for one in run.result["records"] if one["dataset"] == dataset][0]
     expect_equal(found["handed_back"], found["acquired"], f"{what}: records handed back")
@@ -86,7 +93,12 @@ def every_page_is_used():
     paths = collections.Counter(line["path"] for line in city.journal() if line["path"].startswith("/s/"))
     expect_equal(sum(paths.values()), 20_000, "requests in the journal")
     expect_equal(len(paths), PAGES, "pages that were read; those of another site are not among them")
-    figure(f"20,000 draws: {len(paths)} of {PAGES} pages, each {min(paths.values())} to {max(paths.values())} times")
+    even = 20_000 / PAGES
+    chi2 = sum((count - even) ** 2 / even for count in paths.values())
+    spread = (2 * (PAGES - 1)) ** 0.5
+    expect_near(chi2, PAGES - 1, 3.3 * spread, "chi² of a uniform choice")   # p > 0.001 on both sides
+    figure(f"20,000 draws: {len(paths)} of {PAGES} pages, each {min(paths.values())} to {max(paths.values())} times, "
+           f"chi² {chi2:.0f} for {PAGES - 1} degrees of freedom")
 
 
 def throughput_law():
@@ -133,43 +145,6 @@ def stages_second_by_second():
     figure(f"{len(lines)} seconds, users within one of the plan in each")
 
 
-def memory_each_second():
-    """The target's memory stands on the timeline beside users and requests in flight, as it was told; what hangs or
-    breaks leaves a gap and changes nothing else."""
-    seconds = 10
-    city = City(journal=True)
-    path = story()
-    options = ["--profile", "1", "--users", "20", "--for", f"{seconds}s", "--set", "think=100ms"]
-    ours = run(path, city, *options)
-    expect_passed(ours, "a probe")
-    asked = [line for line in city.journal() if line["path"] == "/mem"]
-    values = [line["metrics"]["memory"] for line in ours.timeline(environment=True) if 0 <= line["second"] < seconds]
-    expect_equal(len(asked), seconds, "questions to the target")
-    expect(None not in values and min(values) > 1, f"values of each second: {values}")
-    gaps = [b["t_receive_ns"] - a["t_receive_ns"] for a, b in zip(asked, asked[1:])]
-    expect(all(0.9e9 < gap < 1.1e9 for gap in gaps), f"asked every {min(gaps) / 1e9:.2f} to {max(gaps) / 1e9:.2f} s")
-    metric = ours.result["metrics"][0]
-    expect_equal((metric["name"], metric["unit"], metric["count"]), ("memory", "MB", seconds), "the metric")
-    counts = {}
-    for name, at in (("is as it was", "/mem"), ("hangs", "/delay/10000"), ("fails", "/status/500"), ("is no JSON", "/page/x"),
-                     ("is 10 MB", "/bytes/10000000")):
-        with open(path) as file:
-            text = file.read()
-        other = path.replace("cms.yaml", "probe.yaml")
-        with open(other, "w") as file:
-            file.write(text.replace("path: /mem,", f"path: {at},"))
-        ours = run(other, city, *options, "--seed", "7")
-        expect_passed(ours, f"a probe that {name}")
-        counts[name] = ours.one(name="WebTest")["count"]
-        missing = [line["metrics"]["memory"] for line in ours.timeline(environment=True) if 0 <= line["second"] < seconds].count(None)
-        expect(missing == 0 if at == "/mem" else missing >= seconds, f"a probe that {name}: {missing} seconds without a value")
-    even = counts["is as it was"]
-    for name, count in counts.items():
-        expect_near(count, even, 0.05 * even, f"visitors' requests beside a probe that {name}")
-    figure(f"{seconds} values in {seconds} s; beside probes that hang, fail, are no JSON or 10 MB {min(counts.values())} to "
-           f"{max(counts.values())} requests of the visitors")
-
-
 def content_jobs():
     """4.3: 50 users, 5 records, 2 s until a change can be seen, polled every 0.5 s."""
     seconds = 60 if FULL else 10
@@ -197,16 +172,23 @@ def content_jobs():
 
 
 def both_tasks_in_turn():
-    """While a record is free, a user does both of its tasks equally often."""
-    city = City()
-    city.post("/cms", visible_s=0)
-    ours = run(story(records=100), city, "--profile", "2", "--users", "20", "--iterations", "2000", "--set", "think=1ms",
-               "--set", "poll=10ms")
-    expect_passed(ours, "both tasks")
-    web, content = ours.one(name="WebTest")["count"], ours.one(name="ContentBefore")["count"]
-    expect_near(web, 1000, 47, "WebTest among 2,000 iterations")
-    expect_equal(web + content, 2000, "iterations")
-    figure(f"{web} and {content} of 2,000")
+    """While a record is free, a user does both of its tasks equally often, or as their weights say."""
+    seen = []
+    for tasks, share, tolerance in (("[ WebTest, ContentServerTest ]", 0.5, 47), ("{ WebTest: 9, ContentServerTest: 1 }", 0.9, 28)):
+        city = City()
+        city.post("/cms", visible_s=0)
+        path = story(records=100)
+        with open(path) as file:
+            text = file.read()
+        with open(path, "w") as file:
+            file.write(text.replace("[ WebTest, ContentServerTest ]", tasks))
+        ours = run(path, city, "--profile", "2", "--users", "20", "--iterations", "2000", "--set", "think=1ms", "--set", "poll=10ms")
+        expect_passed(ours, tasks)
+        web, content = ours.one(name="WebTest")["count"], ours.one(name="ContentBefore")["count"]
+        expect_near(web / 2, 1000 * share, tolerance, f"WebTest in 1,000 iterations of {tasks}")
+        expect_equal(web + content, 2000, "iterations")
+        seen.append(f"{web} and {content}")
+    figure(f"of 2,000: {seen[0]} with equal weights, {seen[1]} with 9 and 1")
 
 
 def previews_fit():
@@ -234,16 +216,42 @@ def too_many_editors():
     code, said = check(path, *options, env={**city.env(), **environment()})
     warning = "population 'editors' has 12 users, dataset 'previews' only 8 exclusive records"
     expect(code == 0 and warning in said, f"check says: {said[:300]}")
-    ours = run(path, city, *options)
+    ours = run(path, city, *options, "-o", "jsonl")
     expect(warning in ours.stderr(), "run does not warn")
     counts = expect_one_holder(city, 8, "twelve users")
     records = expect_handed_back(ours, "previews", "twelve users")
     expect_equal(records["held_most"], 8, "records held at once")
     expect_equal(ours.result["totals"]["failed"], 0, "failures of those who waited")
     expect(records["waited"] > 0, "nobody waited")
+    by_user = collections.Counter(sample["user"] for sample in samples_of(ours, "PreviewJob"))
+    fair = counts["begun"] / 12
+    expect(len(by_user) == 12 and min(by_user.values()) >= fair - 2, f"jobs of each user: {sorted(by_user.values())}")
     expect(records["most_used"] - records["least_used"] <= 1, f"records used {records['least_used']} to {records['most_used']} times")
     figure(f"12 users, 8 records: {counts['begun']} jobs, each record {records['least_used']} to {records['most_used']} times; "
            f"{records['waited']} waited, at most {records['waited_ms']['max']:.0f} ms")
+
+
+def times_to_come_back(run):
+    """From the end of each job that said ERR to when its user's next iteration was due, in ns."""
+    found = []
+    by_user = collections.defaultdict(list)
+    for name in ("PreviewBefore", "PreviewJob"):
+        for sample in samples_of(run, name):
+            by_user[sample["user"]].append((sample["due_ns"], sample["end_ns"], name, sample["outcome"]))
+    for samples in by_user.values():
+        samples.sort()
+        for before, after in zip(samples, samples[1:]):
+            if before[2] == "PreviewJob" and before[3] != "ok":
+                found.append(after[0] - before[1])
+    return found
+
+
+def unfinished_after(run):
+    """Users whose last job said ERR, after which the run was over."""
+    last = {}
+    for sample in samples_of(run, "PreviewJob") + samples_of(run, "PreviewBefore"):
+        last[sample["user"]] = max(last.get(sample["user"], (0, "")), (sample["due_ns"], sample["outcome"]))
+    return sum(outcome != "ok" for _, outcome in last.values())
 
 
 def jobs_that_fail():
@@ -251,8 +259,11 @@ def jobs_that_fail():
     seconds = 60 if FULL else 20
     city = City()
     city.post("/cms", visible_s=0.2, errors=0.1, never=0.05)
-    ours = run(story(previews=8), city, "--profile", "3", "--users", "8", "--for", f"{seconds}s", "--set", "poll=50ms")
+    ours = run(story(previews=8), city, "--profile", "3", "--users", "8", "--for", f"{seconds}s", "--set", "poll=50ms", "-o", "jsonl")
     counts = expect_one_holder(city, 8, "failing jobs")
+    back = times_to_come_back(ours)
+    expect_equal(len(back), counts["failed"] - unfinished_after(ours), "interrupted users who began again")
+    expect(max(back) <= 100e6, f"a user was back only {max(back) / 1e6:.1f} ms after its interrupt")
     expect_handed_back(ours, "previews", "failing jobs")
     expect_closed(ours, "failing jobs")
     job, seen = ours.one(name="PreviewJob"), ours.one(name="PreviewVisible")
@@ -264,6 +275,7 @@ def jobs_that_fail():
     expect(counts["never"] - cut <= timed_out <= counts["never"], f"{timed_out} timed out, {counts['never']} were never there")
     expect_equal(seen["count"] - seen["failed"] + counts["failed"] + timed_out + cut, counts["begun"],
                  "visible + error + timed out + cut")
+    figure(f"interrupted users were due again {max(back) / 1e6:.3f} ms later at most")
     figure(f"{counts['begun']} jobs: {seen['count'] - seen['failed']} visible, {counts['failed']} said ERR, {timed_out} timed out, {cut} cut")
 
 
@@ -336,5 +348,5 @@ def never_in_two_hands():
            f"{ours.result['totals']['interrupted']:,} iterations interrupted: no record in two hands")
 
 
-show(name_and_count, every_page_is_used, throughput_law, stages_second_by_second, memory_each_second, content_jobs, both_tasks_in_turn,
+show(name_and_count, every_page_is_used, throughput_law, stages_second_by_second, content_jobs, both_tasks_in_turn,
      previews_fit, too_many_editors, jobs_that_fail, a_signal_hands_all_back, never_in_two_hands)

@@ -74,7 +74,7 @@ TEST_F(LoaderTest, AProbeIsAUserInTheBackgroundThatAsksEachSecond) {
   EXPECT_EQ(probe.load.users, 1);
   EXPECT_EQ(std::get<std::int64_t>(probe.load.every), 1'000'000'000);
   const Steps& steps = s.tasks[probe.tasks[0].first].steps;
-  EXPECT_EQ(operation(steps).timeout_ns, 1'000'000'000);
+  EXPECT_EQ(operation(steps).timeout_ns, 900'000'000);
   EXPECT_EQ(operation(steps).captures[0].from, Capture::From::json);
   EXPECT_EQ(std::get<MetricStep>(steps[1].what).metric, 0u);
   EXPECT_EQ(s.metrics[0].name, "memory");
