@@ -59,10 +59,10 @@ struct Instance {
       directory = directory.empty() ? here.get() : std::string(here.get()) + "/" + directory;
     }
     if (const sq_value* given = find(options, "grace"))
-      limits.grace_ns = static_cast<uint64_t>(std::max<int64_t>(as_int(*given), 0));
-    if (limits.grace_ns > kLongestGraceNs) throw invalid("grace is above 10s");
+      grace_ns = static_cast<uint64_t>(std::max<int64_t>(as_int(*given), 0));
+    if (grace_ns > kLongestGraceNs) throw invalid("grace is above 10s");
     if (const sq_value* given = find(options, "output_limit"))
-      limits.output_bytes = static_cast<uint64_t>(std::max<int64_t>(as_int(*given), 0));
+      output_bytes = static_cast<uint64_t>(std::max<int64_t>(as_int(*given), 0));
     if (const sq_value* given = find(options, "programs"))
       for (const sq_pair& pair : as_map(*given)) {
         if (find_program(view(pair.key)))
@@ -85,7 +85,8 @@ struct Instance {
   }
 
   std::vector<std::unique_ptr<Program>> programs;
-  Limits limits{2 * kSecond, 1 << 20};
+  uint64_t grace_ns = 2 * kSecond, output_bytes = 1 << 20;
+  Keeper keeper;  // one for all shards: orphans come to the process, not to whoever forked them
 };
 
 /// What does not vary is checked here, so that a mistake is found before the run.
@@ -108,7 +109,8 @@ struct Prepared {
             as_text(input),
             input.type != SQ_T_NULL,
             keeps_output,
-            instance.limits};
+            instance.grace_ns,
+            instance.output_bytes};
   }
 
   Instance& instance;
@@ -120,7 +122,7 @@ struct Prepared {
 };
 
 struct Shard {
-  Shard(Instance&, sq_shard* shard) : workspace(shard) {}
+  Shard(Instance& instance, sq_shard* shard) : workspace(instance.keeper, shard) {}
 
   Run* take() {
     if (idle.empty()) {
@@ -132,15 +134,28 @@ struct Shard {
     idle.pop_back();
     return run;
   }
-  static void give_back(void* self, Run* run) { static_cast<Shard*>(self)->idle.push_back(run); }
-  void close(sq_done* done) {
+  static void give_back(void* self, Run* run) {
+    Shard& shard = *static_cast<Shard*>(self);
+    shard.idle.push_back(run);
+    if (shard.done) shard.finish_if_idle();
+  }
+  void close(sq_done* when_idle) {
+    done = when_idle;
+    for (const auto& run : runs)
+      if (run->is_running()) run->abandon();
+    finish_if_idle();
+  }
+  void finish_if_idle() {
+    if (idle.size() < runs.size()) return;
+    sq_done* const ended = done;
     delete this;
-    host.loop->done(done, SQ_OK, {});
+    host.loop->done(ended, SQ_OK, {});
   }
 
   Workspace workspace;
   std::vector<std::unique_ptr<Run>> runs;
   std::vector<Run*> idle;
+  sq_done* done = nullptr;  // the shard ends
 };
 
 /// A job has no connection: a session is only its shard, and any number of jobs may run in it.
@@ -151,12 +166,7 @@ struct Session {
     Run* run = shard.take();
     call->plugin_data = run;
     try {
-      const Run::Order order = prepared.order(values);
-      if (order.program->is_unchanged())
-        run->start(order, call);
-      else
-        run->refuse(call, SQ_K_LOCAL_RESOURCE, 0,
-                    order.program->name() + " has changed since the start");
+      run->start(prepared.order(values), call);
     } catch (const Refusal& refusal) {
       run->refuse(call, SQ_K_CHECK, 0, refusal.what());
     }
@@ -205,6 +215,6 @@ constexpr sq_protocol kProtocol =
 }  // namespace squall::job
 
 SQUALL_PROTOCOL_PLUGIN_WITH("org.squall.job", SQUALL_VERSION,
-                            "runs programs of the tester's machine", "Apache-2.0", 0,
-                            squall::job::kProtocol, squall::job::become_subreaper,
-                            squall::job::end_subreaper)
+                            "runs programs of the tester's machine", "Apache-2.0",
+                            SQ_PLUGIN_OWN_THREADS, squall::job::kProtocol,
+                            squall::job::become_subreaper, squall::job::end_subreaper)

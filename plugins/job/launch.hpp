@@ -50,7 +50,7 @@ struct Launched {
 
 /// Returns when the program's image stands or has failed; a failed child is reaped already.
 /// Thread: any; blocks that thread alone for the length of fork and exec (about half a
-/// millisecond).
+/// millisecond). The program gets SIGKILL when the thread ends.
 Launched launch(const Launch& what) noexcept;
 
 }  // namespace squall::job

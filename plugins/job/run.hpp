@@ -1,41 +1,24 @@
-// One job from start to the moment when the process and its whole group are gone.
-//
-//   state      | what runs                         | leaves by
-//   -----------+-----------------------------------+------------------------------------------------
-//   kIdle      | nothing; in the shard's pool       | start()
-//   kRunning   | the leader, perhaps asked to stop  | the leader exits (pidfd), or grace is over:
-//   SIGKILL kSettling  | nothing that may: the rest is dead | no member of the group, no marked
-//   child is left kDone      | the result waits                   | release()
-//
-// Who is killed, and why that is safe.  The leader stays unreaped until its group has got SIGKILL,
-// so the number cannot have become somebody else's.  What left the group (setsid, double fork)
-// carries the run's mark (launch.hpp) and, since this process is a child subreaper, becomes our
-// child when its parent dies; marked children are killed until a look finds none.
+// One call of job.run on its shard: hands its program to the keeper, reads what it writes, and
+// completes when the keeper says that nothing of it is left. Processes are the keeper's.
 #pragma once
-#include <sys/types.h>
-
 #include <cstdint>
 #include <squall/plugin.hpp>
 #include <string>
 #include <vector>
 
+#include "keeper.hpp"
 #include "launch.hpp"
 #include "program.hpp"
 
 namespace squall::job {
 
-/// What a shard's runs share: descriptors and a buffer, opened once.
+/// What a shard's runs share.
 struct Workspace {
-  explicit Workspace(sq_shard* shard);
+  Workspace(Keeper& keeper, sq_shard* shard);
+  Keeper& keeper;
   sq_shard* shard;
-  Descriptor null;      // /dev/null, standard input of a job that is given none
-  Descriptor children;  // /proc: the main thread's children, where orphans arrive
+  Descriptor null;  // /dev/null, where output goes that nobody keeps
   std::vector<char> buffer;
-};
-
-struct Limits {
-  uint64_t grace_ns;
-  uint64_t output_bytes;
 };
 
 class Run {
@@ -43,61 +26,54 @@ class Run {
   Run(Workspace& workspace, void (*idle)(void*, Run*), void* owner);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
-  ~Run();
 
   struct Order {
     const Program* program;
     std::vector<std::string> argv, environment;
-    std::string_view input;
+    std::string_view input;  // until complete()
     bool has_input, keep_output;
-    Limits limits;
+    uint64_t grace_ns, output_bytes;
   };
   /// complete() follows, at once when nothing could be started.
-  void start(const Order& order, sq_call* call);
+  void start(Order order, sq_call* call);
   /// SIGTERM to the group now, SIGKILL after the grace time.  Idempotent.
   void cancel();
-  /// The result is no longer needed; idle() follows when no process is left either.
+  /// The result is no longer needed: idle() follows, at once unless the shard ends before the
+  /// program.
   void release();
+  /// The shard ends; nobody waits for the call any more, but the keeper still has it.
+  void abandon();
   /// Refuses before anything ran.
   void refuse(sq_call* call, uint32_t kind, int32_t code, std::string detail);
 
+  bool is_running() const { return is_running_; }
   int32_t exit_code() const { return exit_code_; }
-  int32_t signal() const { return signal_; }
+  int32_t signal() const { return errand_.signal; }
   bool is_truncated() const { return output_seen_ > limit_; }
   std::string_view output() const { return output_; }
 
  private:
-  enum class State { kIdle, kRunning, kSettling, kDone };
-
-  static void on_exit(void* self, int fd, uint32_t events) noexcept;
   static void on_output(void* self, int fd, uint32_t events) noexcept;
-  static void on_timer(void* self) noexcept;
+  static void on_ended(void* self) noexcept;
+  void begin(sq_call* call, uint64_t output_bytes);
   void read_output(int most_reads);
-  void leader_exited();
-  void settle();
-  bool reap_group();
-  bool kill_marked_children();
-  void close_descriptors();
+  int64_t take_output();
+  void stop_reading();
   void finish();
-  void give_up();
   void report(uint32_t kind, int32_t code, std::string detail);
   uint64_t now() const { return plugin::host.loop->now_ns(workspace_.shard); }
 
   Workspace& workspace_;
   void (*idle_)(void*, Run*);
   void* owner_;
-  plugin::Timer timer_;
+  Errand errand_;  // the keeper's while is_running_
 
-  State state_ = State::kIdle;
   sq_call* call_ = nullptr;  // until complete()
-  bool is_released_ = false, is_cancelled_ = false, is_timeout_ = false, keep_output_ = false;
-  pid_t group_ = -1;
-  uint64_t mark_ = 0, grace_ns_ = 0, limit_ = 0, output_seen_ = 0;
-  uint64_t kill_at_ns_ = 0, give_up_at_ns_ = 0, pause_ns_ = 0;
-  Descriptor exit_fd_, output_fd_;
-  plugin::Watch exit_watch_, output_watch_;
-  plugin::PhaseClock phases_;
-  int32_t exit_code_ = -1, signal_ = 0;
+  bool is_running_ = false, is_cancelled_ = false, is_timeout_ = false, keep_output_ = false;
+  uint64_t limit_ = 0, output_seen_ = 0;
+  Descriptor output_fd_;
+  plugin::Watch output_watch_;
+  int32_t exit_code_ = -1;
   std::string output_, detail_;
 };
 

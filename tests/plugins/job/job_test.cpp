@@ -190,14 +190,27 @@ TEST_F(Job, AHugeEnvironmentIsRefusedByTheKernelNotByUs) {
 }
 
 TEST_F(Job, ACancelEndsAHangingJobAtOnce) {
-  if (!kHasVfork) GTEST_SKIP() << "vfork() is needed";
-  fake::Call& call = start("sh", {{"script", "sleep 1000"}});
+  fake::Call& call = start("sh", {{"script", "echo ready; exec sleep 1000"}});
+  ASSERT_TRUE(run_until([&] { return call.first_byte_ns != 0; }));
   call.deadline_ns = call.start_ns;
   session->cancel(call);
   session->cancel(call);
   run(call);
   EXPECT_EQ(call.outcome, uint32_t{SQ_OUT_TIMEOUT});
   EXPECT_EQ(call.number("signal"), SIGTERM);
+}
+
+TEST_F(Job, ACancelWithdrawsWhatWaitsForItsTurn) {
+  std::vector<fake::Call*> calls;
+  for (int i = 0; i < 200; ++i) calls.push_back(&start("sh", {{"script", "exec sleep 1000"}}));
+  for (fake::Call* call : calls) session->cancel(*call);
+  for (fake::Call* call : calls) {
+    run(*call);
+    EXPECT_EQ(call->outcome, uint32_t{SQ_OUT_CANCELLED});
+    EXPECT_EQ(call->detail_text(), call->number("signal") == 0 ? "not started yet" : "signal TERM");
+    EXPECT_EQ(call->number("exit"), call->number("signal") == 0 ? -1 : 128 + SIGTERM);
+  }
+  EXPECT_EQ(children(), "");
 }
 
 TEST_F(Job, AJobThatIgnoresSigtermIsKilledAfterTheGrace) {
@@ -236,6 +249,57 @@ TEST_F(Job, TakesAlongWhatLeftTheGroup) {
   for (pid_t pid; pids >> pid; ++count) EXPECT_FALSE(is_alive(pid)) << pid;
   EXPECT_EQ(count, 2);
   EXPECT_EQ(children(), "");
+}
+
+TEST_F(Job, TakesAlongWhatLeftTheGroupAndHasADeadChildInIt) {
+  // The daemon never waits for its child, which keeps the group's number in use.
+  fake::Call& call = shell("sh -c 'sleep 1000 & exec setsid sleep 1000' & echo $!; exit 0");
+  EXPECT_EQ(call.number("exit"), 0);
+  EXPECT_EQ(call.kind, uint32_t{SQ_K_NONE}) << call.detail_text();
+  EXPECT_FALSE(is_alive(std::stoi(call.text("output"))));
+  EXPECT_EQ(children(), "");
+}
+
+TEST_F(Job, OrphansThatEndAreReapedWhileTheirJobGoesOn) {
+  fake::Call& call = start(
+      "sh",
+      {{"script", "for i in 1 2 3 4 5 6 7 8; do (true &); done; echo ready; exec sleep 1000"}});
+  ASSERT_TRUE(run_until([&] { return call.first_byte_ns != 0; }));
+  EXPECT_TRUE(run_until([&] { return children().empty(); })) << children();
+  EXPECT_FALSE(call.completed);
+  session->cancel(call);
+  run(call);
+}
+
+TEST_F(Job, AShardThatEndsFirstTakesItsProgramsAlong) {
+  const sq_pair option{fake::str("programs"), programs_value_};
+  sq_error error{};
+  void *instance = nullptr, *shard = nullptr, *user = nullptr, *prepared = nullptr;
+  ASSERT_EQ(job->table->open(&option, 1, &instance, &error), SQ_OK);
+  ASSERT_EQ(job->table->shard_open(instance, &host.shard, &shard, &error), SQ_OK);
+  ASSERT_EQ(job->table->session_open(shard, 1, &user, &error), SQ_OK);
+  const auto bindings =
+      job->bind("run").text("program", "sh").map("args", {{"script", "echo $$; exec sleep 1000"}});
+  const sq_wants wants{sizeof wants, 0, UINT64_MAX, 100};
+  ASSERT_EQ(
+      job->table->prepare(instance, job->op_index("run"), bindings.view().data(),
+                          static_cast<uint32_t>(bindings.view().size()), &wants, &prepared, &error),
+      SQ_OK);
+  fake::Call calls[20]{};  // some of them will not have begun
+  for (fake::Call& call : calls) {
+    call.shard = &host.shard;
+    job->table->start(user, prepared, nullptr, 0, &call);
+  }
+  ASSERT_TRUE(run_until([&] { return calls[0].first_byte_ns != 0; }));
+  sq_done done;
+  job->table->shard_close(shard, &done);
+  EXPECT_TRUE(run_until([&] { return done.ended; }));
+  for (const fake::Call& call : calls) EXPECT_FALSE(call.completed);
+  job->table->session_close(user);
+  job->table->unprepare(prepared);
+  job->table->close(instance);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+  EXPECT_EQ(errno, ECHILD);
 }
 
 TEST_F(Job, OneRunsDaemonsAreNotAnothers) {
