@@ -177,6 +177,16 @@ class JsonWriter {
 
 }  // namespace
 
+std::string as_template(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i).starts_with("${")) out += '$';
+    out += text[i];
+  }
+  return out;
+}
+
 Template::Template() : Template(Value{std::string()}) {}
 
 Template::Template(Value constant) {

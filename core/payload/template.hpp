@@ -82,6 +82,9 @@ class Names {
   virtual std::uint32_t add_state(std::string_view id) = 0;
 };
 
+/// The template that yields `text` itself: each "${" of it stands as "$${".
+std::string as_template(std::string_view text);
+
 struct TemplateError {
   std::string text;
   std::size_t offset = 0;  // in the template's text, for the caret

@@ -88,7 +88,7 @@ Node Decoder::fold(const Node& node, const NameScope& scope) {
   if (!compiled) return nothing_at(node);
   if (!compiled->is_constant()) return node;
   Node folded = node;
-  folded.text = compiled->constant().to_text();
+  folded.text = as_template(compiled->constant().to_text());  // it will be read as a template again
   folded.quoted = node.quoted && compiled->constant().text() && !compiled->is_single_hole();
   if (compiled->constant().is_null()) folded.kind = Node::Kind::null;
   return folded;

@@ -61,6 +61,12 @@ TEST_F(TemplateTest, PrintsTextNamesAndConstants) {
   EXPECT_FALSE(compile("${user.index}").is_constant());
 }
 
+TEST_F(TemplateTest, AnyTextHasATemplateThatYieldsIt) {
+  EXPECT_EQ(as_template("a ${b} $${c} ${${ $ {d} $"), "a $${b} $$${c} $${$${ $ {d} $");
+  for (const char* text : {"", "plain", "${x}", "$${x}", "$$${x}", "${", "$$", "${${", "a$", "{${}}"})
+    EXPECT_EQ(render(as_template(text)), text);
+}
+
 TEST_F(TemplateTest, KeepsTheTypeOfASingleHole) {
   EXPECT_EQ(value("${limit}"), Value{std::int64_t{50}});
   EXPECT_EQ(value("${limit}s"), Value{std::string("50s")});

@@ -145,6 +145,31 @@ populations: { p: { load: { users: 1 } } }
   EXPECT_EQ(std::get<Template>(get.params[1].children[0].second.leaf).constant().to_text(), "Bearer from-file");
 }
 
+TEST_F(LoaderTest, TheTwoCharactersOfATemplateMayStandAnywhere) {
+  env_ = {{"BRACES", "${from.env}"}, {"SQUALL_SECRET_KEY", "hush"}};
+  const Scenario& s = load(R"(
+vars: { two: "$${", text: "<${two}x}>", outer: "${env.BRACES}" }
+targets: { site: http://h:1 }
+tasks:
+  a:
+    - http.post:
+        path: "/$${a}"
+        query: { q: "$${b} ${text}", e: "${outer}" }
+        body: "$${c} ${secret.KEY}"
+        name: "POST $${d}"
+    - http.post: { path: /, json: { "$${k}": "$${v}", w: "${text}" } }
+populations: { p: { load: { users: 1 } } }
+)");
+  const auto constant = [](const ParamValue& value) { return std::get<Template>(value.leaf).constant().to_text(); };
+  const OperationStep& post = operation(s.tasks[0].steps);
+  EXPECT_EQ(post.name, "POST ${d}");
+  EXPECT_EQ(constant(post.params[0]), "/${a}");
+  EXPECT_EQ(constant(post.params[1].children[0].second), "${b} <${x}>");
+  EXPECT_EQ(constant(post.params[1].children[1].second), "${from.env}");
+  EXPECT_EQ(constant(post.params[2]), "${c} hush");
+  EXPECT_EQ(constant(operation(s.tasks[0].steps, 1).params[1]), R"({"${k}":"${v}","w":"<${x}>"})");
+}
+
 TEST_F(LoaderTest, OperationsTakeTheTypesThatPluginsAskFor) {
   const Scenario& s = load(R"(
 targets: { site: http://h:1, lake: "tcp://h:2", broker: "mqtt://h:3" }
