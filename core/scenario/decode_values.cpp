@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMaxValues = 200'000;  // read in all; what vars multiply counts
 
 bool has_hole(std::string_view text) { return text.find("${") != text.npos; }
-bool has_secret(std::string_view text) { return text.find("${secret.") != text.npos; }
+bool has_secret(std::string_view text) { return text.find("secret.") != text.npos; }   // ${secret.X}, ${json(secret.X)}
 
 /// "x" of "${x}", when the name is all there is.
 std::string_view whole_name(std::string_view text) {

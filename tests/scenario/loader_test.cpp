@@ -135,7 +135,7 @@ TEST_F(LoaderTest, SecretsAreReadAndNeverFoldedIntoTheModel) {
   env_ = {{"SQUALL_SECRET_KEY", "hush"}, {"SQUALL_SECRET_TOKEN_FILE", (folder_ / "token.txt").string()}};
   const Scenario& s = load(R"(
 targets: { site: http://h:1 }
-tasks: { a: { http.get: { path: "/${secret.KEY}", headers: { Authorization: "Bearer ${secret.TOKEN}" } } } }
+tasks: { a: { http.get: { path: "/${secret.KEY}", headers: { Authorization: "Bearer ${secret.TOKEN}", X-Key: "${urlencode(secret.KEY)}" } } } }
 populations: { p: { load: { users: 1 } } }
 )");
   const OperationStep& get = operation(s.tasks[0].steps);
@@ -143,6 +143,7 @@ populations: { p: { load: { users: 1 } } }
   EXPECT_EQ(std::get<Template>(get.params[0].leaf).constant().to_text(), "/hush");
   EXPECT_EQ(std::get<Template>(get.params[0].leaf).source(), "/${secret.KEY}");
   EXPECT_EQ(std::get<Template>(get.params[1].children[0].second.leaf).constant().to_text(), "Bearer from-file");
+  EXPECT_EQ(std::get<Template>(get.params[1].children[1].second.leaf).source(), "${urlencode(secret.KEY)}");
 }
 
 TEST_F(LoaderTest, TheTwoCharactersOfATemplateMayStandAnywhere) {
