@@ -18,6 +18,9 @@ namespace {
 constexpr int kBadCommandLine = 2, kInternal = 109;
 constexpr const char* kArgumentsHelp =
     "an address, and name=value for each parameter ('squall plugins info OPERATION' lists them)";
+constexpr const char* kFromHelp =
+    "a recording that a browser saved (developer tools, Network, Save all as HAR): its requests as steps, in the order in "
+    "which they began, with the think times between; passwords, tokens and cookies stay out of the scenario";
 constexpr const char* kJobHelp =
     "[stdin=TEXT] [env={NAME: VALUE}] [--] PROGRAM [ARGUMENT ...]: a path and its arguments; no shell, no PATH. "
     "Templates such as ${user.index} may stand in the arguments";
@@ -90,12 +93,15 @@ int run_program(int argc, char** argv) {
   plugins->add_flag("--json", options.plugins_json, "as JSON");
   with_environment(plugins->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
 
-  CLI::App* create = app.add_subcommand("new", "a scenario to begin with: squall new scenario NAME");
+  CLI::App* create = app.add_subcommand("new", "a scenario to begin with: squall new scenario NAME, or --from what a browser recorded");
   std::string kind;
   create->add_option("KIND", kind, "scenario")->required()->check(CLI::IsMember({"scenario"}));
-  create->add_option("NAME", options.new_name, "file name, or - for stdout")->required();
-  create->add_option("--template", options.new_template, "http, mqtt, tcp, udp, bulk, job or mixed");
-  create->add_flag("--force", options.force, "overwrite the file");
+  create->add_option("NAME", options.new_name, "file name, or - for stdout; with --from the recording's name when absent");
+  CLI::Option* from_template = create->add_option("--template", options.new_template, "http, mqtt, tcp, udp, bulk, job or mixed");
+  CLI::Option* from_recording = create->add_option("--from", options.recording, kFromHelp)->type_name("FILE.har")->excludes(from_template);
+  create->add_flag("--assets", options.assets, "with --from: keep images, fonts, styles, scripts and media")->needs(from_recording);
+  create->add_flag("--all-hosts", options.all_hosts, "with --from: keep requests to other origins than the first page's")->needs(from_recording);
+  create->add_flag("--force", options.force, "overwrite the files");
 
   std::string topic;
   CLI::App* help = app.add_subcommand("help", "this text; of a verb: squall help VERB; squall help exit-codes");

@@ -97,6 +97,11 @@ constexpr std::pair<const char*, const char*> kTemplates[] = {
 }  // namespace
 
 int new_command(const Options& options) {
+  if (options.recording) return new_from_har(options);
+  if (options.new_name.empty()) {
+    fmt::print(stderr, "squall: new scenario: NAME is required (squall new --help says more)\n");
+    return kBadCommandLine;
+  }
   const char* text = nullptr;
   std::string known;
   for (const auto& [name, content] : kTemplates) {

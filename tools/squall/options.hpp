@@ -36,7 +36,9 @@ struct Options {
   bool plugins_json = false;
 
   // squall new scenario NAME
-  std::string new_name, new_template = "http";
+  std::string new_name, new_template = "http";   // without a name: the recording's
+  std::optional<std::string> recording;          // --from, a HAR file
+  bool assets = false, all_hosts = false;        // of the recording
   bool force = false;
 };
 
@@ -46,6 +48,7 @@ int check_command(const Options& options);
 int call_command(Options options);
 int plugins_command(const Options& options);
 int new_command(const Options& options);
+int new_from_har(const Options& options);
 int exit_codes_command();
 
 }  // namespace squall
