@@ -11,6 +11,7 @@ namespace squall {
 ArrivalSequence::ArrivalSequence(RateShape shape, const ArrivalOptions& options)
     : kind_(options.kind),
       curve_(options.curve),
+      trace_(options.trace),
       key_(hash_index(options.seed, stream_id("arrivals", options.population), 0)) {
   reshape(std::move(shape));
 }
@@ -26,23 +27,29 @@ bool ArrivalSequence::step() {
 
 std::optional<Arrival> ArrivalSequence::take(std::int64_t due_ns) {
   if (due_ns == kNeverNs) return std::nullopt;
-  if (curve_) due_ns = curve_->due_ns(due_ns);
+  if (curve_ && !trace_) due_ns = curve_->due_ns(due_ns);
   // Rounding at a change of the rate may move a due time by a nanosecond, never backwards.
   last_due_ns_ = std::max(last_due_ns_, due_ns);
   return Arrival{index_++, last_due_ns_};
 }
 
+// Of arrival index_, where that alone says it.
+std::int64_t ArrivalSequence::indexed_due_ns() const {
+  return trace_ ? trace_->due_ns(index_) : shape_.due_ns(index_);
+}
+
 std::optional<Arrival> ArrivalSequence::next() {
-  if (kind_ == ArrivalKind::even) return take(shape_.due_ns(index_));
+  if (is_indexed()) return take(indexed_due_ns());
   if (!step()) return std::nullopt;
   return take(shape_.time_at_area_ns(area_));
 }
 
 std::optional<Arrival> ArrivalSequence::next_owned(const SlotTable& slots, std::uint32_t owner) {
-  if (kind_ == ArrivalKind::even) {
+  if (is_indexed()) {
+    const std::uint64_t count = trace_ ? trace_->count() : shape_count_;
     for (std::uint32_t passed = 0; passed < slots.size(); ++passed) {
-      if (slots.owns_arrival(owner, index_)) return take(shape_.due_ns(index_));
-      if (index_ >= shape_count_) return std::nullopt;
+      if (slots.owns_arrival(owner, index_)) return take(indexed_due_ns());
+      if (index_ >= count) return std::nullopt;
       ++index_;
     }
     return std::nullopt;  // the owner has no slot at all
@@ -56,7 +63,8 @@ std::optional<Arrival> ArrivalSequence::next_owned(const SlotTable& slots, std::
 
 std::uint64_t count_arrivals(const RateShape& shape, const ArrivalOptions& options,
                              std::int64_t until_ns) {
-  if (options.kind == ArrivalKind::even && !options.curve) return shape.count_before(until_ns);
+  if (!options.trace && options.kind == ArrivalKind::even && !options.curve)
+    return shape.count_before(until_ns);
   ArrivalSequence sequence(shape, options);
   std::uint64_t count = 0;
   for (auto arrival = sequence.next(); arrival && arrival->due_ns < until_ns;

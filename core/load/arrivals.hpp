@@ -1,5 +1,6 @@
 // The arrivals of one open population, one after another: even ones from the shape's inverse,
-// Poisson ones by a walk over exponential gaps that hang on (seed, population, index).  Every shard
+// Poisson ones by a walk over exponential gaps that hang on (seed, population, index), recorded ones
+// from their trace.  Every shard
 // walks the same sequence and starts the arrivals of its own slots; nothing is exchanged.
 #pragma once
 
@@ -9,6 +10,7 @@
 #include "load/curve.hpp"
 #include "load/rate_shape.hpp"
 #include "load/slots.hpp"
+#include "load/trace.hpp"
 
 namespace squall {
 
@@ -25,6 +27,8 @@ struct ArrivalOptions {
   std::uint64_t population = 0;
   /// The shape is then under the mean rate, and `curve->base_ns(duration)` long (see curve.hpp).
   std::optional<Curve> curve = std::nullopt;
+  /// Recorded times in place of shape, kind and curve; outlives the sequence.
+  const ArrivalTrace* trace = nullptr;
 };
 
 /// How many arrivals there will be before `until_ns`, exactly; Poisson ones are walked (8 ns each).
@@ -40,8 +44,8 @@ class ArrivalSequence {
   /// The next arrival of the whole sequence; due times never decrease; nothing past the end.
   std::optional<Arrival> next();
 
-  /// The next one whose slot belongs to `owner`.  Even arrivals are found by the slot table,
-  /// Poisson ones by walking (about 15 ns for each passed over).
+  /// The next one whose slot belongs to `owner`.  Even and recorded arrivals are found by the slot
+  /// table, Poisson ones by walking (about 15 ns for each passed over).
   std::optional<Arrival> next_owned(const SlotTable& slots, std::uint32_t owner);
 
   /// The shape from now on (see RateShape::changed_at).  Arrivals handed out stay as they were.
@@ -51,6 +55,8 @@ class ArrivalSequence {
 
  private:
   bool step();
+  bool is_indexed() const { return trace_ || kind_ == ArrivalKind::even; }
+  std::int64_t indexed_due_ns() const;
   std::optional<Arrival> take(std::int64_t due_ns);
 
   RateShape shape_;
@@ -58,6 +64,7 @@ class ArrivalSequence {
   double shape_total_ = 0;
   ArrivalKind kind_;
   std::optional<Curve> curve_;
+  const ArrivalTrace* trace_;
   std::uint64_t key_;  // of the hash of an arrival's gap
   std::uint64_t index_ = 0;
   // At the last Poisson arrival, in expected arrivals: after 10^9 of them still exact to 10^-7.
