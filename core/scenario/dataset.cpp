@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "payload/random_stream.hpp"
+#include "scenario/access_log.hpp"
 
 namespace squall {
 namespace {
@@ -232,10 +233,45 @@ std::optional<DataError> read_json_lines(std::string_view in, Dataset& data, Cel
   return std::nullopt;
 }
 
+// What a log holds came from the clients of a server that was open to all: bytes in any encoding, and requests that are
+// none. The columns' bytes are handed on as they are.
+std::optional<DataError> read_access_log(std::string_view in, Dataset::LeftOut& left_out, CellWriter& out) {
+  constexpr std::uint64_t kMostLeftOut = 10;   // one in so many
+  out.set_appends();
+  if (auto error = out.set_columns({"host", "ident", "user", "time", "method", "path", "protocol", "request", "status",
+                                    "bytes", "referer", "user_agent"})) return error;
+  AccessLogLine line;
+  for (std::uint32_t number = 1; !in.empty(); ++number) {
+    const std::size_t end = std::min(in.find('\n'), in.size());
+    std::string_view text = in.substr(0, end);
+    in.remove_prefix(std::min(end + 1, in.size()));
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    if (text.empty()) continue;
+    ++left_out.of;
+    if (auto mistake = read_access_log_line(text, line)) {
+      if (++left_out.lines == 1) left_out.first = {std::move(mistake->text), number, static_cast<std::uint32_t>(mistake->offset + 1)};
+      continue;
+    }
+    const std::string time = std::to_string(line.time_s);
+    for (const std::string_view cell : {line.host, line.ident, line.user, std::string_view(time), line.method, line.path,
+                                        line.protocol, std::string_view(line.request), line.status, line.bytes,
+                                        std::string_view(line.referer), std::string_view(line.user_agent)}) {
+      out.append(cell);
+      out.end_cell();
+    }
+    out.end_row();
+  }
+  if (left_out.of == 0) return DataError{"the file is empty", 1, 1};
+  if (left_out.lines * kMostLeftOut <= left_out.of) return std::nullopt;
+  return DataError{fmt::format("{}; so are {} of {} lines, and more than a tenth is no access log (`format` says what the file is)",
+                               left_out.first.text, left_out.lines, left_out.of),
+                   left_out.first.line, left_out.first.column};
+}
+
 }  // namespace
 
 std::variant<Dataset, DataError> Dataset::parse(std::string bytes, Format format, const Where& where) {
-  if (auto error = check_text(bytes)) return *error;
+  if (auto error = format == Format::combined ? std::nullopt : check_text(bytes)) return *error;
   Dataset data;
   data.hash_ = XXH64(bytes.data(), bytes.size(), 0);
   CellWriter out(data, where);
@@ -244,8 +280,10 @@ std::variant<Dataset, DataError> Dataset::parse(std::string bytes, Format format
   if (format == Format::csv) {
     data.buffer_ = std::move(bytes);
     error = read_csv(data.buffer_, begin, data, out);
-  } else {
+  } else if (format == Format::json_lines) {
     error = read_json_lines(std::string_view(bytes).substr(begin), data, out);
+  } else {
+    error = read_access_log(std::string_view(bytes).substr(begin), data.left_out_, out);
   }
   if (error) return *error;
   out.finish();
@@ -264,6 +302,12 @@ Dataset Dataset::of_rows(std::vector<std::string> columns, const std::vector<std
   }
   data.rows_ = rows.size();
   return data;
+}
+
+std::string Dataset::left_out_text() const {
+  if (left_out_.lines == 0) return {};
+  return fmt::format("dataset '{}': {} of {} lines are no requests and are left out; the first is {}:{}:{}: {}", name,
+                     left_out_.lines, left_out_.of, file, left_out_.first.line, left_out_.first.column, left_out_.first.text);
 }
 
 std::optional<std::uint32_t> Dataset::column(std::string_view name) const {

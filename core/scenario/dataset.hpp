@@ -1,4 +1,4 @@
-// Rows from a CSV or JSON Lines file: read once, immutable, shared by all shards, one buffer and one index.
+// Rows from a CSV or JSON Lines file or an access log: read once, immutable, shared by all shards, one buffer and one index.
 // And which record a user gets, as a pure function of seed and indexes, so that picking needs no shared
 // state. What needs a home (exclusive records, `unique` and `sequential` counters in closed loops) is the
 // engine's: here is only the order in which records are handed out.
@@ -29,18 +29,19 @@ struct DataError {
 
 class Dataset {
  public:
-  enum class Format : std::uint8_t { csv, json_lines };
+  enum class Format : std::uint8_t { csv, json_lines, combined };
   /// Columns, and the values of which a record must have one in them.
   using Where = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
   /// Takes the file's bytes over. RFC 4180 with header row; BOM and CRLF are accepted. An empty set of
-  /// records is not an error here (the loader decides).
+  /// records is not an error here (the loader decides). An access log may hold lines that are none (`left_out`), as
+  /// long as they are no more than a tenth; more is an error, at the first of them.
   static std::variant<Dataset, DataError> parse(std::string bytes, Format format, const Where& where = {});
 
   /// Each row has a text for every column.
   static Dataset of_rows(std::vector<std::string> columns, const std::vector<std::vector<std::string>>& rows);
 
-  std::string name;
+  std::string name, file;              // file: as the scenario names it
   Pick pick = Pick::sequential;
   OnEnd on_end = OnEnd::wrap;
 
@@ -52,6 +53,14 @@ class Dataset {
     const std::size_t cell = record * columns_.size() + column;
     return std::string_view(buffer_).substr(ends_[cell], ends_[cell + 1] - ends_[cell]);
   }
+  /// Lines of an access log that are no request and so no record.
+  struct LeftOut {
+    std::uint64_t lines = 0, of = 0;   // of so many that are not empty
+    DataError first;
+  };
+  const LeftOut& left_out() const { return left_out_; }
+  /// One sentence on them, with the first one's place; "" when there are none.
+  std::string left_out_text() const;
   /// Of the file's bytes (xxhash64); agents compare it with the controller's.
   std::uint64_t hash() const { return hash_; }
   std::size_t memory_bytes() const { return buffer_.capacity() + ends_.capacity() * sizeof(std::uint64_t); }
@@ -63,6 +72,7 @@ class Dataset {
   std::vector<std::uint64_t> ends_;  // begin of each cell, and one end
   std::size_t rows_ = 0;
   std::uint64_t hash_ = 0;
+  LeftOut left_out_;
 };
 
 /// Who asks for which turn.
