@@ -81,7 +81,7 @@ bool Connection::send(Exchange& exchange, uint64_t now_ns) {
     exchange_ = nullptr;
     state_ = State::kIdle;
     exchange.has_verdict = true;
-    exchange.verdict = Verdict::failed(SQ_K_PLUGIN, problem);
+    exchange.verdict = Verdict::failed(SQ_K_CHECK, problem);
     lane_->ended(&exchange);
     return true;
   }

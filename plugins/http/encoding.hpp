@@ -16,6 +16,8 @@ void append_base64(std::string& out, std::string_view bytes);
 /// The text of a quoted parameter of a multipart header (RFC 7578: quotes and line ends encoded).
 void append_quoted(std::string& out, std::string_view text);
 
+/// What a request line can hold between its blanks: at least a byte, no blank, no control character.
+bool is_request_target(std::string_view text);
 bool is_token(std::string_view text);        // a method or a field name (RFC 9110 section 5.6.2)
 bool is_field_value(std::string_view text);  // no control characters, so no line can be smuggled in
 bool equals_ignoring_case(std::string_view a, std::string_view b);

@@ -137,10 +137,13 @@ const std::string& Exchange::effective_url() {
   std::string& url = spare().url;
   if (url.empty() && hop.info) {
     append_origin(url, *hop.info);
+    const size_t path_at = url.size();
     if (hop.is_first)
       prepared->append_target(url, args, *hop.info);
     else
       append_path(url, hop.path);
+    // Sent as it is, it may be `*` or a whole address: no place below the origin.
+    if (!std::string_view(url).substr(path_at).starts_with('/')) url.replace(path_at, std::string::npos, "/");
   }
   return url;
 }

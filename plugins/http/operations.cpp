@@ -41,17 +41,21 @@ constexpr sq_param kConnectionParam =
     param(SQ_T_STR, "connection",
           "keep: reuse it; new: begin on a fresh one; close: used for this request alone",
           {.flags = SQ_P_STATIC, .default_json = "\"keep\"", .choices = kConnectionChoices});
+constexpr sq_param kAsIsParam =
+    param(SQ_T_BOOL, "as_is",
+          "path goes out byte for byte, in place of the target's own; one that cannot fails",
+          {.flags = SQ_P_STATIC, .default_json = "false"});
 constexpr sq_param kMethodParam =
     param(SQ_T_STR, "method", "the request's method", {.flags = SQ_P_REQUIRED});
 
 constexpr const sq_param* kRequestParams[] = {
     &kPathParam,      &kQueryParam,      &kHeadersParam, &kJsonParam, &kFormParam,
     &kMultipartParam, &kBodyParam,       &kPayloadParam, &kAuthParam, &kRedirectsParam,
-    &kDecodeParam,    &kConnectionParam, &kMethodParam,  nullptr};
+    &kDecodeParam,    &kConnectionParam, &kAsIsParam, &kMethodParam, nullptr};
 constexpr const sq_param* kMethodParams[] = {
     &kPathParam,      &kQueryParam,      &kHeadersParam, &kJsonParam, &kFormParam,
     &kMultipartParam, &kBodyParam,       &kPayloadParam, &kAuthParam, &kRedirectsParam,
-    &kDecodeParam,    &kConnectionParam, nullptr};
+    &kDecodeParam,    &kConnectionParam, &kAsIsParam, nullptr};
 
 constexpr sq_param kStatusOutput = param(SQ_T_I64, "status", "the answer's status code");
 constexpr sq_param kBodyOutput = param(SQ_T_BYTES, "body", "the answer's body, decoded");

@@ -21,6 +21,7 @@ enum Param : uint32_t {
   kRedirects,
   kDecode,
   kConnection,
+  kAsIs,
   kMethod
 };
 enum Output : uint32_t { kOutStatus, kOutBody, kOutHeader, kOutSize, kOutUrl };

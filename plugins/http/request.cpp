@@ -25,6 +25,7 @@ using plugin::invalid;
 using plugin::view;
 
 constexpr std::string_view kBoundary = "squall-7f3a9c51e2d84b06b8c1d05f";
+constexpr const char* kNoTunnel = "CONNECT asks for a tunnel, which is no request that has an answer";
 constexpr const char* kJsonType = "application/json";
 constexpr const char* kFormType = "application/x-www-form-urlencoded";
 constexpr const char* kMultipartType =
@@ -172,6 +173,9 @@ Prepared::Prepared(const Instance& owner, uint32_t op, std::span<const sq_bindin
   fresh_connection = connection != "keep";
   closes_connection = connection == "close";
 
+  sends_as_is = plugin::as_bool(args[kAsIs].value, false);
+  if (sends_as_is && args[kQuery].given) throw invalid("as_is sends the path alone, so query cannot be given");
+
   keeps_headers = wants.outputs >> kOutHeader & 1;
   keeps_body = wants.outputs >> kOutBody & 1;
   wants_url = wants.outputs >> kOutUrl & 1;
@@ -182,6 +186,7 @@ Prepared::Prepared(const Instance& owner, uint32_t op, std::span<const sq_bindin
   if (op == kRequest && args[kMethod].is_static()) static_method_ = as_text(args[kMethod].value);
   if ((op != kRequest || args[kMethod].is_static()) && !is_token(static_method_))
     throw invalid("method '" + static_method_ + "' is no HTTP method");
+  if (static_method_ == "CONNECT") throw invalid(kNoTunnel);
 
   const char* problem = nullptr;
   if (body_is_static_) render_body(static_body_, nullptr, &problem);
@@ -226,6 +231,10 @@ const Body& Prepared::body(const sq_value* values, Body& scratch, const char** p
 
 void Prepared::append_target(std::string& out, const sq_value* values,
                              const sq_target_info& info) const {
+  if (sends_as_is) {
+    out += as_text(args[kPath].of(values));
+    return;
+  }
   std::string_view base = view(info.path);
   base = base.substr(0, base.find_first_of("?#"));
   if (base.ends_with('/')) base.remove_suffix(1);
@@ -241,6 +250,9 @@ void Prepared::append_target(std::string& out, const sq_value* values,
 const char* Prepared::append_head(std::string& out, const sq_value* values, const Hop& hop,
                                   const Body& body) const {
   if (!is_token(hop.method)) return "method is no HTTP method";
+  if (hop.method == "CONNECT") return kNoTunnel;
+  if (sends_as_is && hop.is_first && !is_request_target(as_text(args[kPath].of(values))))
+    return "path is empty or holds a blank or control character, and cannot go out as it is";
   out += hop.method;
   out += ' ';
   if (hop.is_first)

@@ -71,6 +71,7 @@ class Prepared {
   plugin::Args args;
   bool keeps_headers = false, keeps_body = false, wants_url = false;
   bool decodes = true, fresh_connection = false, closes_connection = false;
+  bool sends_as_is = false;  // the path's bytes are the request target
   uint32_t redirects = 10;
   uint64_t keep_bytes = 0;
 
@@ -82,7 +83,8 @@ class Prepared {
   /// Returns nullptr, or why the values cannot be sent (a literal).
   const char* append_head(std::string& out, const sq_value* values, const Hop& hop,
                           const Body& body) const;
-  /// Path and query of the first hop.
+  /// Path and query of the first hop; as it is, where that was asked for, and then as it stands in the
+  /// request line.
   void append_target(std::string& out, const sq_value* values, const sq_target_info& info) const;
 
   /// The head of the first hop when nothing in it varies; empty otherwise.

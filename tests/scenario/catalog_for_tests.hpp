@@ -39,7 +39,8 @@ inline OperationCatalog catalog_for_tests() {
                                   p(SQ_T_BYTES, "body", 0, SQ_U_NONE, {}), p(SQ_T_SOURCE, "payload", 0, SQ_U_NONE, {}),
                                   p(SQ_T_MAP, "auth", SQ_P_SECRET, SQ_U_NONE, {}), p(SQ_T_I64, "redirects", 0, SQ_U_NONE, {}),
                                   p(SQ_T_STR, "decode", 0, SQ_U_NONE, {"none", "gzip"}),
-                                  p(SQ_T_STR, "connection", 0, SQ_U_NONE, {"keep-alive", "close"})};
+                                  p(SQ_T_STR, "connection", 0, SQ_U_NONE, {"keep-alive", "close"}),
+                                  p(SQ_T_BOOL, "as_is", SQ_P_STATIC, SQ_U_NONE, {})};
     std::vector<ParamInfo> outputs{p(SQ_T_I64, "status", 0, SQ_U_NONE, {}), p(SQ_T_BYTES, "body", 0, SQ_U_NONE, {}),
                                    p(SQ_T_STR, "header", 0, SQ_U_NONE, {}), p(SQ_T_I64, "size", 0, SQ_U_BYTES, {}),
                                    p(SQ_T_STR, "url", 0, SQ_U_NONE, {})};

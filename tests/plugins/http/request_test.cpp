@@ -163,6 +163,39 @@ TEST_F(Request, RefusesWhatCannotBeSent) {
             "content-length and transfer-encoding are squall's to send");
 }
 
+TEST_F(Request, SendsAPathAsItIsWhenAsked) {
+  const sq_target* target = host.add_target("t", "http://h/base");
+  for (const std::string path :
+       {"/a%2Fb/%zz?x=1&y=a+b", "/\"<>\\^`{|}#part", "/\xC3\xBC\xFF?\x80", "*", "no/slash", "//h2/../x", "http://h2/x?y"}) {
+    fake::Bindings bindings = http.bind("request");
+    const auto prepared = bindings.to(target).slot("path", 0).text("method", "OPTIONS").truth("as_is", true);
+    EXPECT_TRUE(head("request", prepared, {text_value(path)}).starts_with("OPTIONS " + path + " HTTP/1.1\r\nHost: h\r\n")) << path;
+  }
+  EXPECT_EQ(http.refusal("get", bind().truth("as_is", true).map("query", {{"a", "b"}})),
+            "as_is sends the path alone, so query cannot be given");
+}
+
+TEST_F(Request, FailsWhatCannotBeSentAsItIs) {
+  const auto prepared = http.prepare("request", bind("request").slot("method", 0).slot("path", 1).truth("as_is", true));
+  fake::Session user(http, 1);
+  EXPECT_OK(call(user, get(), ok("")), 200);
+  const char* const path_text = "path is empty or holds a blank or control character, and cannot go out as it is";
+  const char* const method_text = "method is no HTTP method";
+  const char* const tunnel_text = "CONNECT asks for a tunnel, which is no request that has an answer";
+  for (const auto& [method, path, detail] : std::vector<std::tuple<std::string, std::string, const char*>>{
+           {"GET", "/a b", path_text}, {"GET", "/a\r\nX: 1", path_text}, {"GET", std::string("/\0", 2), path_text},
+           {"GET", "/\x7f", path_text}, {"GET", "", path_text}, {"GE T", "/", method_text}, {"", "/", method_text},
+           {"CONNECT", "h:443", tunnel_text}}) {
+    auto& bad = user.start(prepared, {text_value(method), text_value(path)});
+    host.run();
+    EXPECT_FAILED(bad, SQ_K_CHECK, detail);
+    EXPECT_EQ(bad.bytes_out, 0u);
+  }
+  EXPECT_OK(call(user, get(), ok("")), 200);
+  EXPECT_EQ(host.stream_count(), 1u);
+  EXPECT_EQ(http.refusal("request", bind("request").text("method", "CONNECT")), tunnel_text);
+}
+
 TEST_F(Request, FailsACallWhoseValuesCannotBeSentAndKeepsTheConnection) {
   const auto prepared = http.prepare("get", bind().slot("headers", 0));
   fake::Session user(http, 1);
@@ -172,7 +205,7 @@ TEST_F(Request, FailsACallWhoseValuesCannotBeSentAndKeepsTheConnection) {
   fields.u.map = {&field, 1};
   auto& bad = user.start(prepared, {fields});
   host.run();
-  EXPECT_FAILED(bad, SQ_K_PLUGIN, "a header's value holds a control character");
+  EXPECT_FAILED(bad, SQ_K_CHECK, "a header's value holds a control character");
   EXPECT_EQ(bad.bytes_out, 0u);
   EXPECT_OK(call(user, get(), ok("")), 200);
   EXPECT_EQ(host.stream_count(), 1u);
