@@ -241,6 +241,7 @@ JournalEntry HttpSession<Stream>::journal_entry() const {
   entry.t_receive_ns = received_ns_;
   entry.t_reply_ns = reply_ns_;
   entry.method = head_.method_text;
+  entry.target = head_.target;
   entry.path = head_.path();
   entry.class_name = way_.class_name;
   entry.status = answer_.status;

@@ -43,6 +43,8 @@ void Journal::add(const JournalEntry& e) {
   fmt::format_to(std::back_inserter(lines_), R"({{"t_receive_ns":{},"t_reply_ns":{},"method":")",
                  e.t_receive_ns, e.t_reply_ns);
   append_escaped(lines_, e.method);
+  lines_ += R"(","target":")";
+  append_escaped(lines_, e.target);
   lines_ += R"(","path":")";
   append_escaped(lines_, e.path);
   fmt::format_to(std::back_inserter(lines_), R"(","status":{},"class":")", e.status);

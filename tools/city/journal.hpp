@@ -1,7 +1,8 @@
 // One JSON line per answered HTTP request, for tests that judge a client's clock by the server's:
-// {"t_receive_ns":…,"t_reply_ns":…,"method":"GET","path":"/x","status":200,"class":"x","connection":1,
+// {"t_receive_ns":…,"t_reply_ns":…,"method":"GET","target":"/x?y","path":"/x","status":200,"class":"x","connection":1,
 //  "request_bytes":…,"response_bytes":…,"seq":7}
-// Times are CLOCK_MONOTONIC: the read that completed the header, and just before the first byte of
+// "target" is what stood in the request line, byte for byte; a byte beyond ASCII is \u00XX in all
+// texts. Times are CLOCK_MONOTONIC: the read that completed the header, and just before the first byte of
 // the answer is handed to the kernel. "seq" is there when the client sent one (X-Seq or ?seq=). A
 // line is written before the answer's last bytes are; when the connection then turns out to be
 // gone, a second line with "withdrawn":true takes it back.
@@ -17,7 +18,7 @@ namespace squall::city {
 struct JournalEntry {
   std::int64_t t_receive_ns = 0;
   std::int64_t t_reply_ns = 0;
-  std::string_view method, path, class_name;
+  std::string_view method, target, path, class_name;
   unsigned status = 0;
   std::uint64_t connection = 0;
   std::uint64_t request_bytes = 0;
