@@ -38,6 +38,9 @@ Controller::Controller(const Plan& plan, ShardLink& link, ControllerOptions opti
       judge_(options_.thresholds, [this](std::string_view name) { return newest_of(name); }),
       ended_(plan.populations().size(), 0) {
   facts_.shards = options_.shards;
+  for (const auto& data : plan.scenario().datasets) {
+    if (std::string left_out = data->left_out_text(); !left_out.empty()) facts_.warnings.push_back(std::move(left_out));
+  }
   for (const BudgetPlan& budget : plan.budgets()) {
     pools_.push_back(std::make_unique<BudgetPool>(BudgetOptions{budget.total, options_.shards}));
   }
@@ -155,6 +158,11 @@ RunResult Controller::result() {
                              options_.verdict);
   result.journal = journal_;
   result.is_stopped = facts_.ended_by_signal;
+  for (const auto& data : plan_.scenario().datasets) {
+    if (data->file.empty()) continue;   // the values of a for_each, what setup kept
+    const Dataset::LeftOut& left_out = data->left_out();
+    result.data.push_back({data->name, data->size(), left_out.lines, left_out.first.line});
+  }
   return result;
 }
 

@@ -20,6 +20,13 @@ struct JournalEntry {
   std::string text;
 };
 
+/// A data file as it was read.
+struct DataAccount {
+  std::string dataset;
+  std::uint64_t records = 0, left_out = 0;   // lines that are no record
+  std::uint32_t first_left_out = 0;          // its line; 0: none
+};
+
 /// What an output plugin was given and what became of it, in window batches' items.
 struct OutputAccount {
   std::string name;
@@ -53,6 +60,7 @@ struct RunResult {
   Snapshot snapshot;
   std::vector<ThresholdResult> thresholds;
   Verdict verdict;
+  std::vector<DataAccount> data;
   std::vector<RecordTotals> records;                           // of exclusive datasets
   std::vector<OutputAccount> outputs;
   std::vector<JournalEntry> journal;

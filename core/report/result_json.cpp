@@ -191,6 +191,12 @@ std::string result_json(const RunResult& result) {
   }
   document["populations"] = std::move(list);
   list = Json::array();
+  for (const DataAccount& data : result.data) {
+    list.push_back({{"dataset", data.dataset}, {"records", data.records}, {"left_out", data.left_out},
+                    {"first_left_out_line", data.first_left_out == 0 ? Json(nullptr) : Json(data.first_left_out)}});
+  }
+  document["data"] = std::move(list);
+  list = Json::array();
   for (const RecordTotals& records : result.records) {
     list.push_back({{"dataset", records.dataset},
                     {"records", records.records},

@@ -53,6 +53,14 @@ TEST(ResultJson, IsJsonWhateverTheNamesAre) {
   EXPECT_TRUE(document.at("ledger").at("closed"));
 }
 
+TEST(ResultJson, LinesThatAreNoRecordsAreCounted) {
+  RunResult result = one_series("page");
+  result.data = {{"log", 98, 2, 17}, {"users", 5, 0, 0}};
+  const auto data = nlohmann::json::parse(result_json(result)).at("data");
+  EXPECT_EQ(data.at(0), (nlohmann::json{{"dataset", "log"}, {"records", 98}, {"left_out", 2}, {"first_left_out_line", 17}}));
+  EXPECT_EQ(data.at(1), (nlohmann::json{{"dataset", "users"}, {"records", 5}, {"left_out", 0}, {"first_left_out_line", nullptr}}));
+}
+
 TEST(ResultJson, CountersAndConnectionsStandBesideTheSeries) {
   RunResult result = one_series("page");
   SeriesTotals counter;
