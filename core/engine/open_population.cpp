@@ -16,7 +16,7 @@ class OpenPopulation final : public Population {
       : Population(shard, plan),
         arrivals_(plan.arrivals_over_time,
                   {plan.spec->load.poisson ? ArrivalKind::poisson : ArrivalKind::even,
-                   shard.plan().scenario().seed, plan.index}) {
+                   shard.plan().scenario().seed, plan.index, std::nullopt, plan.trace ? &*plan.trace : nullptr}) {
     due_.population = this;
     due_.fire = [](TimerNode& node) noexcept { static_cast<Due&>(node).population->take_due(); };
   }
@@ -78,7 +78,7 @@ class OpenPopulation final : public Population {
       return;
     }
     // After the last arrival the load still lasts until its planned end: rates are taken over all of it.
-    const std::uint64_t end = begin_ns() + static_cast<std::uint64_t>(plan().arrivals_over_time.duration_ns());
+    const std::uint64_t end = begin_ns() + static_cast<std::uint64_t>(plan().arrivals_ns());
     if (shard().loop().turn_ns() < end && !all_finished()) {
       shard().loop().arm(due_, end);
       return;

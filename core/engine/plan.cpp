@@ -12,6 +12,8 @@
 #include <map>
 #include <set>
 
+#include "scenario/record_time.hpp"
+
 namespace squall {
 namespace {
 
@@ -349,6 +351,7 @@ class Plan::Builder final : public StepBinder {
     const PopulationSpec& spec = *plan.spec;
     const Load& load = spec.load;
     const std::int64_t for_ns = load_ns(spec);
+    if (load.trace) add_trace(plan, *load.trace, for_ns);
     switch (load.model) {
       case Load::Model::closed: {
         if (load.stages.empty()) {
@@ -365,6 +368,12 @@ class Plan::Builder final : public StepBinder {
         break;
       }
       case Load::Model::open: {
+        plan.users = load.max_users;
+        if (plan.trace) {
+          plan.planned = plan.trace->count();
+          plan.has_end = true;
+          break;
+        }
         if (load.stages.empty()) {
           plan.arrivals_over_time = RateShape::constant(rate_per(load.rate_per_s, 1'000'000'000), for_ns);
           plan.has_end = plan_.horizon_ns_ != kNeverNs || spec.stop_after.time_ns > 0;
@@ -376,7 +385,6 @@ class Plan::Builder final : public StepBinder {
           plan.arrivals_over_time = RateShape::stages(stages, rate_per(load.rate_per_s, 1'000'000'000));
           plan.has_end = true;
         }
-        plan.users = load.max_users;
         if (plan_.horizon_ns_ != kNeverNs && !load.poisson) {
           plan.planned = plan.arrivals_over_time.count_before(std::min(for_ns, plan.arrivals_over_time.duration_ns()));
         }
@@ -402,6 +410,12 @@ class Plan::Builder final : public StepBinder {
         break;
       }
     }
+  }
+
+  void add_trace(PopulationPlan& plan, const TraceLoad& trace, std::int64_t for_ns) {
+    auto times = record_times_ns(*plan_.scenario_.datasets[trace.dataset], trace.column);
+    if (!times) return refuse(trace.mark, fmt::format("'trace': {}", times.error().text));
+    plan.trace.emplace(std::move(*times), trace.speed, for_ns);
   }
 
   FleetSchedule schedule(const PopulationPlan& plan,

@@ -64,9 +64,13 @@ struct PopulationPlan {
   std::uint64_t slot_offset = 0;                // users of the populations before it
   UserShape users_over_time;                    // closed
   RateShape arrivals_over_time;                 // open
+  std::optional<ArrivalTrace> trace;            // open: recorded arrivals in place of them
   std::vector<FleetSchedule> schedules;         // fleet: one, or one a task
   std::uint64_t planned = 0;                    // iterations known beforehand (open, fleet); 0: not known
   bool has_end = false;                         // it ends by itself
+
+  /// Of open load, from its begin.
+  std::int64_t arrivals_ns() const { return trace ? trace->duration_ns() : arrivals_over_time.duration_ns(); }
 };
 
 /// `stop_after`: shared by everything that names it, over all shards.

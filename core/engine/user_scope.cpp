@@ -63,6 +63,11 @@ std::optional<std::string_view> User::field(std::uint32_t dataset, std::uint32_t
   for (const auto& [fixed, record] : population_.plan().spec->fixed_records) {
     if (fixed == dataset) return data.field(record, column);
   }
+  const PopulationPlan& plan = population_.plan();
+  if (plan.trace && plan.spec->load.trace->dataset == dataset) {   // an arrival brings its record
+    if (arrival_index >= plan.trace->count()) return std::nullopt;
+    return data.field(plan.trace->record(arrival_index), column);
+  }
   const std::size_t count = shard.plan().scenario().datasets.size();
   // What on_start picked is held for the user's life.
   if (user_picks_ && user_picks_[dataset]) return data.field(user_picks_[dataset] - 1, column);

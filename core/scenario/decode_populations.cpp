@@ -110,13 +110,15 @@ void Decoder::decode_load(const Node& given, PopulationSpec& population) {
     return;
   }
   const MapReader map(*this, node, kLoadKeys, fmt::format("in the load of '{}'", population.name));
-  const Node *users = map["users"], *rate = map["rate"], *stages = map["stages"], *every = map["every"];
+  const Node *users = map["users"], *rate = map["rate"], *stages = map["stages"], *every = map["every"], *trace = map["trace"];
   const bool has_later = std::ranges::any_of(node.keys, [&](const Node& key) {
     return std::ranges::any_of(kLoadKeys, [&](const Key& k) { return k.is_later && k.name == key.text; });
   });
-  if (!users && !rate && !stages && !has_later) error(given, "a load needs 'users', 'rate' or 'stages'");
+  if (!users && !rate && !stages && !trace && !has_later) error(given, "a load needs 'users', 'rate', 'stages' or 'trace'");
   if (users && rate) error(node.keys[0], "'users' and 'rate' do not go together", "a rate makes its own users, at most `max_users`");
   if (stages && (users || rate)) error(*stages, fmt::format("'stages' and '{}' do not go together", users ? "users" : "rate"));
+  if (const Node* other = users ? users : rate ? rate : stages ? stages : every; trace && other)
+    return error(*trace, "a 'trace' says when each arrival comes: 'users', 'rate', 'stages' and 'every' do not go with it", "`max_users` limits its users");
   if (every && !users && !has_later) error(*every, "'every' needs 'users': how many devices there are");
 
   if (users) load.users = static_cast<double>(whole(*users, {}, "'users'", 0, kMaxUsers).value_or(1));
@@ -125,6 +127,7 @@ void Decoder::decode_load(const Node& given, PopulationSpec& population) {
     load.rate_per_s = positive(*rate, {}, UnitKind::rate, "'rate'").value_or(1);
   }
   if (stages) decode_stages(*stages, load);
+  if (trace) decode_trace(*trace, map["time"], map["speed"], load);
   if (every) {
     load.model = Load::Model::fleet;
     decode_every(*every, population);
@@ -141,7 +144,10 @@ void Decoder::decode_load(const Node& given, PopulationSpec& population) {
     load.ramp_ns = duration(*ramp, "'ramp'");
     if (stages) error(*ramp, "'ramp' and 'stages' do not go together");
   }
-  if (const Node* arrivals = only_for("arrivals", Load::Model::open, "rate")) load.poisson = word(*arrivals, "'arrivals'", kArrivals) == 1;
+  for (const std::string_view key : {"time", "speed"})
+    if (const Node* found = map[key]; found && !trace && !has_later) error(*std::ranges::find(node.keys, key, &Node::text), fmt::format("'{}' has no meaning without 'trace'", key));
+  if (const Node* arrivals = only_for("arrivals", Load::Model::open, "rate"); arrivals && trace) error(*arrivals, "'arrivals' has no meaning with 'trace', which says when each comes");
+  else if (arrivals) load.poisson = word(*arrivals, "'arrivals'", kArrivals) == 1;
   if (const Node* most = only_for("max_users", Load::Model::open, "rate")) load.max_users = whole(*most, {}, "'max_users'", 1, kMaxUsers).value_or(load.max_users);
   if (const Node* busy = only_for("when_busy", Load::Model::open, "rate")) load.drop_when_busy = word(*busy, "'when_busy'", kBusy) == 1;
   if (const Node* jitter = only_for("jitter", Load::Model::fleet, "every")) decode_jitter(*jitter, load);
@@ -186,6 +192,42 @@ void Decoder::decode_every(const Node& given, PopulationSpec& population) {
   if (auto* drawn = std::get_if<Distribution>(&source)) {
     load.every_fixed = drawn->is_fixed();
     load.every = std::move(*drawn);
+  }
+}
+
+void Decoder::decode_trace(const Node& given, const Node* time, const Node* speed, Load& load) {
+  load.model = Load::Model::open;
+  TraceLoad trace;
+  trace.mark = given.mark;
+  if (speed) trace.speed = positive(*speed, {}, UnitKind::none, "'speed'").value_or(1);
+  if (!given.is_scalar()) return error(given, fmt::format("'trace' is a dataset's name, this is {}", given.kind_name()));
+  trace.dataset = find_dataset(given);
+  if (trace.dataset == kNone) return;
+  const Dataset& data = *scenario_.datasets[trace.dataset];
+  if (data.pick != Pick::sequential)
+    error(given, fmt::format("records of '{}' are picked, and those of a trace come in the order of their times", data.name), "leave out its `pick`, or make another dataset of the file");
+  if (said_to_wrap_.contains(trace.dataset))
+    error(given, fmt::format("'{}' wraps, and a trace ends with its last record", data.name), "leave out its `on_end`, or make another dataset of the file");
+  if (data.columns().empty()) return;   // it could not be read
+  const std::string name = time ? text(*time, {}, "'time'") : "time";
+  const auto column = data.column(name);
+  if (time && !column) return error(*time, fmt::format("dataset '{}' has no column '{}'", data.name, name), suggestion("column", name, data.columns()));
+  if (!column) return error(given, fmt::format("'time' must say which column of '{}' has the times", data.name), fmt::format("its columns are {}", fmt::join(data.columns(), ", ")));
+  trace.column = *column;
+  load.trace = trace;
+}
+
+void Decoder::check_traces() {
+  for (std::size_t i = 0; i < scenario_.populations.size(); ++i) {
+    const PopulationSpec& population = scenario_.populations[i];
+    if (!population.load.trace) continue;
+    std::set<std::uint32_t> reads = made_by_population_[i].reads;
+    const std::set<std::string> done = reached_from(made_by_population_[i].does);
+    for (std::size_t task = 0; task < made_by_task_.size(); ++task)
+      if (done.contains(scenario_.tasks[task].name)) reads.insert(made_by_task_[task].reads.begin(), made_by_task_[task].reads.end());
+    if (reads.contains(population.load.trace->dataset))
+      error(population.mark, static_cast<std::uint32_t>(population.name.size()),
+            fmt::format("on_start and on_stop of '{}' read '{}', whose records come with arrivals: they have none", population.name, scenario_.datasets[population.load.trace->dataset]->name));
   }
 }
 

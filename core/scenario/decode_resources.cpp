@@ -17,7 +17,7 @@ constexpr std::uintmax_t kMaxDataBytes = std::uintmax_t{2} << 30;  // they are h
 
 constexpr std::string_view kPicks[] = {"random", "sequential", "shuffled", "unique", "per_user", "exclusive"};
 constexpr std::string_view kEnds[] = {"wrap", "stop_task", "fail"};
-constexpr std::string_view kFormats[] = {"csv", "jsonl"};
+constexpr std::string_view kFormats[] = {"csv", "jsonl", "combined"};
 
 }  // namespace
 
@@ -199,8 +199,9 @@ void Decoder::decode_dataset(const Node& key, const Node& given) {
     const std::string path = text(*file, {}, "'file'");
     fs::path full;
     Dataset::Format format = path.ends_with(".jsonl") || path.ends_with(".ndjson") || path.ends_with(".json")
-                                 ? Dataset::Format::json_lines : Dataset::Format::csv;
-    if (const Node* said = map["format"]) format = word(*said, "'format'", kFormats) == 0 ? Dataset::Format::csv : Dataset::Format::json_lines;
+                                 ? Dataset::Format::json_lines
+                             : path.ends_with(".log") ? Dataset::Format::combined : Dataset::Format::csv;
+    if (const Node* said = map["format"]) format = static_cast<Dataset::Format>(word(*said, "'format'", kFormats));
     if (std::string why = path.empty() ? std::string() : refuse_path(folder_, path, full); !why.empty()) {
       error(*file, std::move(why));
     } else if (!path.empty()) {
@@ -224,6 +225,9 @@ void Decoder::decode_dataset(const Node& key, const Node& given) {
         else data = std::move(std::get<Dataset>(parsed));
         if (std::holds_alternative<Dataset>(parsed) && data.size() == 0)
           error(*file, fmt::format("'{}' has no records{}", path, where.empty() ? "" : " that `where` leaves"));
+        data.name = key.text;
+        data.file = path;
+        if (const std::string left_out = data.left_out_text(); !left_out.empty()) warn(file->mark, left_out);
       }
     }
   }
@@ -232,6 +236,7 @@ void Decoder::decode_dataset(const Node& key, const Node& given) {
   if (const Node* on_end = map["on_end"]) {
     data.on_end = static_cast<OnEnd>(word(*on_end, "'on_end'", kEnds));
     if (data.pick == Pick::unique && data.on_end == OnEnd::wrap) error(*on_end, "`unique` gives each record once, so it cannot wrap");
+    if (data.on_end == OnEnd::wrap) said_to_wrap_.insert(static_cast<std::uint32_t>(scenario_.datasets.size()));
     if (data.pick == Pick::random || data.pick == Pick::exclusive)
       error(*on_end, fmt::format("`{}` has no end", kPicks[static_cast<int>(data.pick)]));
   }

@@ -166,6 +166,9 @@ class Decoder {
   void decode_load(const Node& node, PopulationSpec& population);
   void decode_every(const Node& node, PopulationSpec& population);
   void decode_jitter(const Node& node, Load& load);
+  void decode_trace(const Node& trace, const Node* time, const Node* speed, Load& load);
+  /// on_start and on_stop have no arrival whose record they could read.
+  void check_traces();
   void decode_stages(const Node& node, Load& load);
   Budget decode_budget(const Node& node);
   /// The tasks and populations that `probes` stands for; the scenario's own are before them.
@@ -266,6 +269,7 @@ class Decoder {
   Locals all_locals_;                                // of every task: what payloads see
   std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> slots_;
   std::vector<std::pair<std::uint32_t, Node>> after_;  // population, where its `after` stands
+  std::set<std::uint32_t> said_to_wrap_;             // datasets with `on_end: wrap` written down
   std::map<std::string, std::uint32_t, std::less<>> state_ids_;  // one walk that two templates share
   std::uint32_t locals_ = 0, states_ = 0;
   std::size_t expansions_ = 0, values_read_ = 0;     // work that vars ask for; limited

@@ -51,11 +51,11 @@ constexpr Key kTls[] = {
 };
 
 constexpr Key kDataset[] = {
-    {"file", "file", "CSV with a header row, or JSON Lines (.jsonl, .ndjson)"},
+    {"file", "file", "CSV with a header row, JSON Lines (.jsonl, .ndjson), or an access log (.log)"},
     {"pick", "random | sequential | shuffled | unique | per_user | exclusive", "how a user gets a record"},
     {"on_end", "wrap | stop_task | fail", "what happens when all records were used"},
     {"where", "map of column: value or list", "only records that have these values"},
-    {"format", "csv | jsonl", "when the file's name does not say it"},
+    {"format", "csv | jsonl | combined", "when the file's name does not say it"},
 };
 
 constexpr Key kPlugin[] = {
@@ -96,6 +96,9 @@ constexpr Key kLoad[] = {
     {"stages", "list of stages", "users or rate, linear to each stage's number"},
     {"rate", "rate", "iterations that arrive, whether or not earlier ones are done"},
     {"arrivals", "even | poisson", "how arrivals are spaced"},
+    {"trace", "dataset", "arrivals at recorded times, each with its record"},
+    {"time", "column", "when each record of the `trace` was; time when absent"},
+    {"speed", "number", "how many times faster than recorded; 1 when absent"},
     {"max_users", "whole number", "most users that open load makes; 10000 when absent"},
     {"when_busy", "wait | drop", "an arrival that finds no free user"},
     {"every", "duration, distribution, or map task: duration", "period of each device"},
@@ -109,9 +112,6 @@ constexpr Key kLoad[] = {
     {"spread", "distribution", "of `once`", kLater},
     {"batch", "distribution", "iterations per arrival", kLater},
     {"curve", "name", "load by hour of day", kLater},
-    {"trace", "dataset", "arrivals at recorded times", kLater},
-    {"time", "column", "of `trace`", kLater},
-    {"speed", "number", "of `trace`", kLater},
 };
 
 constexpr Key kStage[] = {

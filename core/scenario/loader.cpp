@@ -67,6 +67,7 @@ void Decoder::decode(const Node& root) {
   }
   reader_ = nullptr;
   check_circles();
+  check_traces();
   check_for_each();
   move_setup();
   add_folder_options();

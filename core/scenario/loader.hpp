@@ -54,8 +54,14 @@ LoadResult load_scenario_text(std::string text, const std::string& name, const s
 /// `plugins.X.library` of a file, before any plugin is loaded; empty when the file cannot be read.
 std::vector<std::string> plugin_libraries(const std::string& path);
 
+/// Of one population, as its plan has it.
+struct PlannedLoad {
+  std::uint64_t iterations = 0;   // 0: not known beforehand
+  std::int64_t replay_ns = 0;     // when the last arrival of a trace is due
+};
+
 /// The plan in a few lines, for `squall check` and the head of a run: targets, populations with their peaks,
-/// records, where they end. `iterations`: of each population, as its plan has them; 0: not known beforehand.
-std::string describe_plan(const Scenario& scenario, const std::vector<std::uint64_t>& iterations = {});
+/// records, where they end.
+std::string describe_plan(const Scenario& scenario, const std::vector<PlannedLoad>& planned = {});
 
 }  // namespace squall

@@ -125,6 +125,7 @@ void Decoder::apply_options() {
       if (!was_open) load = Load{};
       load.model = Load::Model::open;
       load.stages.clear();
+      load.trace.reset();
       load.rate_per_s = rate ? *rate : 1;
     }
     if (options_.users) {
@@ -150,6 +151,11 @@ void Decoder::scale() {
       if (auto* every = std::get_if<std::int64_t>(&load.every)) *every = std::llround(static_cast<double>(*every) * k);
       continue;
     }
+    if (load.trace && x != 1) {
+      option_error(fmt::format("--scale: population '{}' replays a trace, whose arrivals are as many as they were", population.name),
+                   "`speed` and --compress make it denser");
+      continue;
+    }
     const auto count = [&](double n) { return n > 0 ? std::max(1.0, std::round(n * x)) : 0.0; };  // nobody vanishes
     if (x != 1) {
       load.users = count(load.users);
@@ -161,6 +167,7 @@ void Decoder::scale() {
     }
     if (load.model == Load::Model::open) {
       load.rate_per_s *= k;
+      if (load.trace) load.trace->speed *= k;
       for (Stage& stage : load.stages) stage.value *= k;
     }
   }

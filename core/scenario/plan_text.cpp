@@ -18,14 +18,17 @@ std::string source_text(const DurationSource& source) {
   return "a time of its own";
 }
 
-std::string load_text(const PopulationSpec& population) {
+std::string load_text(const Scenario& scenario, const PopulationSpec& population) {
   const Load& load = population.load;
   double peak = load.model == Load::Model::open ? load.rate_per_s : load.users;
   for (const Stage& stage : load.stages) peak = std::max(peak, stage.value);
   std::string text;
   switch (load.model) {
     case Load::Model::closed: text = fmt::format("{} users in a loop", count_text(peak)); break;
-    case Load::Model::open: text = fmt::format("{}{}", format_rate(peak), load.poisson ? ", poisson" : ""); break;
+    case Load::Model::open:
+      if (load.trace) text = fmt::format("the arrivals of {} at {} × their pace", scenario.datasets[load.trace->dataset]->name, load.trace->speed);
+      else text = fmt::format("{}{}", format_rate(peak), load.poisson ? ", poisson" : "");
+      break;
     case Load::Model::fleet:
       text = fmt::format("{} users", count_text(load.users));
       if (const auto* fixed = std::get_if<std::int64_t>(&load.every)) text += ", each every " + format_duration(*fixed);
@@ -49,12 +52,13 @@ std::string budget_text(const Budget& budget) {
 }
 
 /// What is known of the number of iterations: exactly, or on average when arrivals are drawn.
-std::string planned_text(const PopulationSpec& population, const RunSpec& run, std::uint64_t iterations) {
+std::string planned_text(const PopulationSpec& population, const RunSpec& run, const PlannedLoad& planned) {
   const Load& load = population.load;
   const std::int64_t time_ns = run.warmup_ns + run.for_ns - population.start_ns;
   std::string text;
-  if (iterations > 0) {
-    text = fmt::format(": {} iterations", iterations);
+  if (planned.iterations > 0) {
+    text = fmt::format(": {} iterations", planned.iterations);
+    if (planned.replay_ns > 0) text += fmt::format(" in {}", format_duration(planned.replay_ns));
   } else if (load.model == Load::Model::open && load.poisson && run.for_ns > 0 && load.stages.empty() && time_ns > 0) {
     text = fmt::format(": about {:.0f} iterations", load.rate_per_s * static_cast<double>(time_ns) / 1e9);
   }
@@ -64,7 +68,7 @@ std::string planned_text(const PopulationSpec& population, const RunSpec& run, s
 
 }  // namespace
 
-std::string describe_plan(const Scenario& scenario, const std::vector<std::uint64_t>& iterations) {
+std::string describe_plan(const Scenario& scenario, const std::vector<PlannedLoad>& planned) {
   std::string out = fmt::format("scenario    {}\n", scenario.name);
   for (const TargetSpec& target : scenario.targets)
     out += fmt::format("target      {:<12} {}{}\n", target.name, target.url, target.tls.insecure ? "  (certificates not verified)" : "");
@@ -81,8 +85,8 @@ std::string describe_plan(const Scenario& scenario, const std::vector<std::uint6
       tasks += scenario.tasks[task].name;
       if (population.tasks.size() > 1) tasks += fmt::format(" {}", weight);
     }
-    out += fmt::format("population  {:<12} {} ({}){}\n", population.name, load_text(population), tasks,
-                       planned_text(population, scenario.run, i < iterations.size() ? iterations[i] : 0));
+    out += fmt::format("population  {:<12} {} ({}){}\n", population.name, load_text(scenario, population), tasks,
+                       planned_text(population, scenario.run, i < planned.size() ? planned[i] : PlannedLoad{}));
   }
   const auto steps_of = [&](const PopulationSpec& part) { return scenario.tasks[part.tasks.front().first].steps.size(); };
   if (scenario.setup) out += fmt::format("setup       {} steps, once before\n", steps_of(*scenario.setup));

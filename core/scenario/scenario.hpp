@@ -159,6 +159,13 @@ struct Task {
 
 struct Stage { std::int64_t for_ns = 0; double value = 0; bool jump = false; };
 
+/// Recorded arrivals: those of open load, in place of a rate.
+struct TraceLoad {
+  std::uint32_t dataset = kNone, column = 0;  // whose records arrive, and when each did
+  double speed = 1;                           // > 0; recorded seconds in a second of the run
+  Mark mark;
+};
+
 struct Load {
   enum class Model : std::uint8_t { closed, open, fleet };
   Model model = Model::closed;
@@ -169,6 +176,7 @@ struct Load {
   // open
   double rate_per_s = 0;
   bool poisson = false;
+  std::optional<TraceLoad> trace;
   std::uint64_t max_users = 10000;
   bool drop_when_busy = false;
   // fleet

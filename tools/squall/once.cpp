@@ -31,8 +31,10 @@ void make_once(Scenario& scenario) {
   for (std::uint32_t i = 0; i < scenario.populations.size(); ++i) {
     PopulationSpec& population = scenario.populations[i];
     for (auto& [task, weight] : population.tasks) weight = 1;
-    population.load = {};
-    population.load.users = 1;
+    Load load;
+    load.users = 1;
+    load.trace = population.load.trace;   // its records are the first that arrive
+    population.load = std::move(load);
     population.start_ns = population.connect_over_ns = 0;
     population.after = i == 0 ? kNone : i - 1;
     population.sessions = std::min<std::uint64_t>(population.sessions, 1);

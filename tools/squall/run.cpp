@@ -241,8 +241,9 @@ int check_command(const Options& options) {
   if (errors.empty() && !add_thresholds(*loaded.scenario, *plans->load, controller)) return kBadScenario;
   print_plan_errors(*loaded.scenario, errors);
   if (!errors.empty()) return kBadScenario;
-  std::vector<std::uint64_t> planned;
-  for (const PopulationPlan& population : plans->load->populations()) planned.push_back(population.planned);
+  std::vector<PlannedLoad> planned;
+  for (const PopulationPlan& population : plans->load->populations())
+    planned.push_back({population.planned, population.trace ? population.trace->duration_ns() : 0});
   fmt::print("{}", describe_plan(*loaded.scenario, planned));
   for (const Threshold& threshold : controller.thresholds) {
     static constexpr const char* kScopes[] = {"all operations", "", "step", "task", "population"};
