@@ -318,9 +318,9 @@ class Subscriber:
 
 
 class Nginx:
-    """One nginx process that answers 200 and logs every request, unbuffered."""
+    """One nginx process that answers 200 and logs every request, unbuffered, in the format of that name."""
 
-    def __init__(self):
+    def __init__(self, log_format="must_show"):
         self.folder = file_path("nginx")
         os.makedirs(self.folder)
         self.log_path = os.path.join(self.folder, "access.log")
@@ -333,7 +333,7 @@ pid {self.folder}/pid; error_log {self.folder}/error.log;
 events {{ worker_connections 8192; }}
 http {{
   log_format must_show '$connection $connection_requests $status $request_length $bytes_sent $msec $request_time $uri';
-  access_log {self.log_path} must_show;
+  access_log {self.log_path} {log_format};
   keepalive_requests 100000000; keepalive_timeout 1h; client_body_buffer_size 1m;
   client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy; fastcgi_temp_path {self.folder}/fcgi;
   uwsgi_temp_path {self.folder}/uwsgi; scgi_temp_path {self.folder}/scgi;
