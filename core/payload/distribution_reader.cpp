@@ -8,21 +8,16 @@
 #include "payload/distribution.hpp"
 #include "payload/distribution_model.hpp"
 #include "payload/generator.hpp"
+#include "payload/payload_keys.hpp"
 #include "payload/shape_reader.hpp"
 #include "payload/suggestion.hpp"
 
 namespace squall {
 namespace {
 
-constexpr std::string_view kBeside[] = {"min",  "max",   "over", "mean",
-                                        "unit", "scale", "step", "fixed"};
-
 std::string quote(std::string_view text) { return "'" + std::string(text) + "'"; }
 
-bool is_kind(std::string_view key) {
-  const auto kinds = shape_kinds();
-  return std::find(kinds.begin(), kinds.end(), key) != kinds.end();
-}
+bool is_kind(std::string_view key) { return has_key(kDistributionKinds, key); }
 
 // Mistakes are thrown within this file only, which keeps the reading straight.
 [[noreturn]] void refuse(std::string why) { throw Error{std::move(why)}; }
@@ -123,12 +118,10 @@ class Reader {
     std::set<std::string> seen;
     for (const auto& [key, value] : map) {
       if (!seen.insert(key).second) refuse(quote(key) + " stands twice");
-      if (key == kind ||
-          std::find(std::begin(kBeside), std::end(kBeside), key) != std::end(kBeside))
-        continue;
+      if (key == kind || has_key(kDistributionKeys, key)) continue;
       if (kind.empty())
-        refuse("unknown distribution " + quote(key) + did_you_mean(key, shape_kinds()));
-      refuse("unknown key " + quote(key) + " beside " + quote(kind) + did_you_mean(key, kBeside));
+        refuse("unknown distribution " + quote(key) + did_you_mean(key, names_of({kDistributionKinds})));
+      refuse("unknown key " + quote(key) + " beside " + quote(kind) + did_you_mean(key, names_of({kDistributionKeys})));
     }
     if (kind.empty()) refuse("no distribution is named (uniform, normal, exponential, choice …)");
     const auto only = [&](std::string_view key, std::initializer_list<std::string_view> kinds) {
@@ -239,7 +232,7 @@ bool is_distribution(const Value& description) {
   const ValueMap* map = as_map(description);
   if (map == nullptr) return false;
   return std::any_of(map->begin(), map->end(), [](const auto& entry) {
-    return entry.first == "fixed" || is_kind(entry.first);
+    return is_kind(entry.first);
   });
 }
 

@@ -6,6 +6,7 @@
 
 #include "payload/digest.hpp"
 #include "payload/field_names.hpp"
+#include "payload/payload_keys.hpp"
 #include "payload/payload_plan.hpp"
 #include "payload/source_file.hpp"
 #include "payload/suggestion.hpp"
@@ -14,17 +15,12 @@
 namespace squall {
 namespace {
 
-constexpr std::string_view kKinds[] = {"template", "text", "json", "bytes",
-                                       "protobuf", "size", "file", "multipart"};
-
-// Which keys stand beside which kinds; "" for all.
+// Which keys stand beside some kinds only.
 struct Beside {
   std::string_view key;
   std::string_view kinds;
 };
-constexpr Beside kBeside[] = {
-    {"content_type", ""},
-    {"encode", ""},
+constexpr Beside kOnlyBeside[] = {
     {"fields", "template text json bytes protobuf"},
     {"each", "template text json bytes protobuf"},
     {"pad", "template text json bytes protobuf"},
@@ -55,6 +51,14 @@ bool has_word(std::string_view words, std::string_view word) {
     words.remove_prefix(std::min(end + 1, words.size()));
   }
   return false;
+}
+
+/// " (did you mean 'gzip'?)", or " (one of gzip, deflate)".
+std::string nearest_or_all(std::string_view word, std::span<const std::string_view> known) {
+  if (std::string near = did_you_mean(word, known); !near.empty()) return near;
+  std::string all;
+  for (const std::string_view one : known) all.append(all.empty() ? " (one of " : ", ").append(one);
+  return all + ")";
 }
 
 class Reader {
@@ -90,7 +94,7 @@ class Reader {
   void read_map(const ValueMap& map, PayloadSpec& spec) {
     std::string kind;
     for (const auto& [key, value] : map) {
-      if (std::find(std::begin(kKinds), std::end(kKinds), key) == std::end(kKinds)) continue;
+      if (!has_key(kPayloadKinds, key)) continue;
       if (!kind.empty())
         refuse("a payload is one thing, not both " + quote(kind) + " and " + quote(key));
       kind = key;
@@ -130,18 +134,14 @@ class Reader {
   }
 
   static void check_keys(const ValueMap& map, const std::string& kind) {
-    std::vector<std::string_view> known(std::begin(kKinds), std::end(kKinds));
-    for (const Beside& beside : kBeside) known.push_back(beside.key);
     for (const auto& [key, value] : map) {
-      const auto found =
-          std::find_if(std::begin(kBeside), std::end(kBeside),
-                       [&key = key](const Beside& beside) { return beside.key == key; });
-      if (found == std::end(kBeside)) {
-        if (key != kind)
-          refuse("unknown key " + quote(key) + " in a payload" + did_you_mean(key, known));
-      } else if (!kind.empty() && !found->kinds.empty() && !has_word(found->kinds, kind)) {
-        refuse(quote(key) + " does not go with " + quote(kind));
-      }
+      if (key == kind) continue;
+      if (!has_key(kPayloadKeys, key))
+        refuse("unknown key " + quote(key) + " in a payload" +
+               did_you_mean(key, names_of({kPayloadKinds, kPayloadKeys})));
+      const auto only = std::ranges::find(kOnlyBeside, key, &Beside::key);
+      if (!kind.empty() && only != std::end(kOnlyBeside) && !has_word(only->kinds, kind))
+        refuse(quote(kind) + " takes no " + quote(key));
     }
     if (kind.empty())
       refuse("a payload needs one of template, text, json, bytes, protobuf, size, file, multipart");
@@ -180,12 +180,10 @@ class Reader {
       const ValueMap* parts = as_map(value);
       if (parts == nullptr)
         refuse("each " + quote(name) + " takes count and template, text or json");
-      static constexpr std::string_view kKnown[] = {"count", "template", "text",
-                                                    "json",  "fields",   "separator"};
       for (const auto& [key, ignored] : *parts) {
-        if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown)) {
+        if (!has_key(kPayloadEachKeys, key)) {
           refuse("unknown key " + quote(key) + " in each " + quote(name) +
-                 did_you_mean(key, kKnown));
+                 did_you_mean(key, names_of({kPayloadEachKeys})));
         }
       }
       const Value* count = find_key(*parts, "count");
@@ -303,8 +301,7 @@ class Reader {
         blob.arena = Arena::pattern();
       } else {
         static constexpr std::string_view kSources[] = {"random", "zero", "pattern"};
-        refuse("unknown source " + quote(how) + did_you_mean(how, kSources) +
-               " (random, zero, pattern)");
+        refuse("unknown source " + quote(how) + nearest_or_all(how, kSources));
       }
     }
     if (const Value* magic = find_key(map, "magic")) {
@@ -320,7 +317,7 @@ class Reader {
     files.files = take(open_files(join_path(folder_, file)));
     if (const Value* chunk = find_key(map, "chunk")) {
       files.chunk = take(size_distribution(*chunk), "chunk");
-      if (files.chunk->highest() < 1) refuse("chunk: must be above 0");
+      if (files.chunk->highest() < 1) refuse("chunk: " + quote(chunk->to_text()) + " must be above 0");
     }
     if (const Value* order = find_key(map, "order")) {
       const std::string how = order->to_text();
@@ -410,8 +407,7 @@ class Reader {
       spec.content_type = "application/msgpack";
     } else if (format != "json") {
       static constexpr std::string_view kFormats[] = {"json", "cbor", "msgpack"};
-      refuse("unknown format " + quote(format) + did_you_mean(format, kFormats) +
-             " (json, cbor, msgpack)");
+      refuse("unknown format " + quote(format) + nearest_or_all(format, kFormats));
     }
   }
 
@@ -421,8 +417,7 @@ class Reader {
     }
     static constexpr std::string_view kCodings[] = {"identity", "gzip", "deflate", "zstd"};
     if (plan_->coding == Coding::none && coding != "identity") {
-      refuse("unknown encoding " + quote(coding) + did_you_mean(coding, kCodings) +
-             " (gzip, deflate, zstd, identity)");
+      refuse("unknown encoding " + quote(coding) + nearest_or_all(coding, kCodings));
     }
   }
 

@@ -13,10 +13,6 @@
 namespace squall {
 namespace {
 
-constexpr std::string_view kKinds[] = {
-    "constant", "uniform",   "normal", "lognormal", "exponential", "pareto", "zipf",
-    "beta",     "geometric", "choice", "histogram", "quantiles",   "trace",  "markov"};
-
 std::string quote(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 // Mistakes are thrown within this file only, so that each kind reads like its formula.
@@ -433,8 +429,6 @@ class ShapeReader {
 };
 
 }  // namespace
-
-std::span<const std::string_view> shape_kinds() { return kKinds; }
 
 Result<ShapePtr> read_shape(const ShapeRequest& request) {
   try {

@@ -2,7 +2,6 @@
 // What stands beside it (min, max, mean, fixed) is distribution_reader.cpp's. Private to this room.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,7 +11,7 @@
 namespace squall {
 
 struct ShapeRequest {
-  const std::string& kind;  // one of shape_kinds()
+  const std::string& kind;  // one of kDistributionKinds
   const Value& value;
   const ValueMap& beside;  // for `scale` and `step`
   UnitKind unit = UnitKind::none;
@@ -20,7 +19,6 @@ struct ShapeRequest {
   const DistributionContext& context;
 };
 
-std::span<const std::string_view> shape_kinds();
 Result<ShapePtr> read_shape(const ShapeRequest& request);
 /// "s", "B", "/s", "B/s": for hints.
 std::string_view zero_unit(UnitKind unit);

@@ -161,9 +161,9 @@ Matcher Decoder::decode_matcher(const Node& given, const NameScope& scope, UnitK
 }
 
 void Decoder::decode_matcher_map(const Node& map, const NameScope& scope, UnitKind unit, bool is_numeric,
-                                 std::string_view also, Matcher& out) {
+                                 std::span<const Key> also, Matcher& out) {
   std::vector<std::string> extra;
-  if (!also.empty()) extra.emplace_back(also);
+  for (const Key& key : also) extra.emplace_back(key.name);
   const MapReader reader(*this, map, kMatcherKeys, "in a check", extra);
   const auto single = [&](std::string_view key, Matcher::Op op) {
     const Node* given = reader[key];

@@ -247,7 +247,7 @@ void Decoder::decode_control(const Node& step, const Node& key, const Node& give
       error(key, "'if' needs a 'value' and what it must match", "write `if: { value: \"${x}\", equals: 1 }`");
     } else {
       condition.value = text_template(*value.find("value"), scope, "'value'");
-      decode_matcher_map(value, scope, UnitKind::none, false, "value", condition.matcher);
+      decode_matcher_map(value, scope, UnitKind::none, false, kIfKeys, condition.matcher);
       if (condition.matcher.empty()) error(key, "'if' needs something that 'value' must match");
     }
     condition.steps = inner_steps(step, key, place);

@@ -155,7 +155,7 @@ class Decoder {
                                    std::string_view word);
   Matcher decode_matcher(const Node& node, const NameScope& scope, UnitKind unit, bool is_numeric, std::string_view what);
   void decode_matcher_map(const Node& map, const NameScope& scope, UnitKind unit, bool is_numeric,
-                          std::string_view also, Matcher& out);
+                          std::span<const Key> also, Matcher& out);
   std::vector<Capture> decode_captures(const Node& map, const OperationInfo& info, const StepPlace& place, bool keep);
   std::uint32_t find_output(const Node& at, std::string_view name, const OperationInfo& info, std::string& key);
 

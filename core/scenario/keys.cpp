@@ -1,5 +1,7 @@
 #include "scenario/keys.hpp"
 
+#include "payload/payload_keys.hpp"
+
 namespace squall {
 namespace {
 
@@ -8,7 +10,7 @@ constexpr bool kLater = true;
 constexpr Key kScenario[] = {
     {"scenario", "text", "name of the scenario; the file's name when absent"},
     {"description", "text", "one sentence for reports"},
-    {"seed", "whole number", "same seed, same arrivals, picks and payloads"},
+    {"seed", "whole number", "same seed, same arrivals, picks and payloads; 0 when absent"},
     {"vars", "map of values", "values with defaults; --set NAME=VALUE and SQUALL_VAR_NAME override them"},
     {"targets", "map of addresses", "the only addresses that traffic may go to"},
     {"plugins", "map of options", "options of plugins, by name"},
@@ -32,30 +34,30 @@ constexpr Key kScenario[] = {
 constexpr Key kTarget[] = {
     {"url", "address", "scheme://host:port/path"},
     {"timeout", "duration", "of each operation on it; 30s when absent"},
-    {"source", "list of addresses", "local addresses, dealt to users in turn"},
+    {"source", "list of addresses", "local addresses, dealt to users in turn; the kernel chooses when absent"},
     {"tls", "map", "certificates and verification"},
-    {"client", "mosquitto | paho", "which MQTT client"},
-    {"congestion", "text", "TCP congestion control: cubic, bbr"},
+    {"client", "mosquitto | paho", "which MQTT client; mosquitto when absent"},
+    {"congestion", "text", "TCP congestion control: cubic, bbr; the kernel's when absent"},
     {"max_rate", "rate", "operations per second that may go there"},
-    {"max_connections", "whole number", "connections open at a time"},
+    {"max_connections", "whole number", "connections open at a time; any number when absent"},
     {"max_bytes", "byte rate", "bytes per second that may go there", kLater},
     {"for_each", "map of name: list", "one of each value; the name stands for it inside"},
 };
 
 constexpr Key kTls[] = {
-    {"ca", "file", "certificates to trust, PEM"},
+    {"ca", "file", "certificates to trust, PEM; the system's when absent"},
     {"cert", "file", "own certificate, PEM; may be another for each user"},
     {"key", "file", "its key, PEM; may be another for each user"},
-    {"server_name", "text", "name to ask for and to verify, when it is not the host"},
-    {"insecure", "true | false", "do not verify"},
+    {"server_name", "text", "name to ask for and to verify; the host of the address when absent"},
+    {"insecure", "true | false", "do not verify; false when absent"},
 };
 
 constexpr Key kDataset[] = {
     {"file", "file", "CSV with a header row, JSON Lines (.jsonl, .ndjson), or an access log (.log)"},
-    {"pick", "random | sequential | shuffled | unique | per_user | exclusive", "how a user gets a record"},
-    {"on_end", "wrap | stop_task | fail", "what happens when all records were used"},
-    {"where", "map of column: value or list", "only records that have these values"},
-    {"format", "csv | jsonl | combined", "when the file's name does not say it"},
+    {"pick", "random | sequential | shuffled | unique | per_user | exclusive", "how a user gets a record; sequential when absent"},
+    {"on_end", "wrap | stop_task | fail", "what happens when all records were used; wrap when absent, of unique stop_task"},
+    {"where", "map of column: value or list", "only records that have these values; all when absent"},
+    {"format", "csv | jsonl | combined", "when the file's name does not say it; csv then"},
 };
 
 constexpr Key kPlugin[] = {
@@ -71,15 +73,15 @@ constexpr Key kTask[] = {
 };
 
 constexpr Key kPopulation[] = {
-    {"tasks", "task, list, or map of weights", "what its users do"},
+    {"tasks", "task, list, or map of weights", "what its users do; the only task when absent"},
     {"load", "map", "how many users, or how often"},
-    {"start", "duration", "when it begins, from the begin of the run"},
+    {"start", "duration", "when it begins, from the begin of the run; at once when absent"},
     {"after", "population", "begins when that one's last user is gone"},
     {"stop_after", "map", "exact end: iterations, requests, bytes or time"},
-    {"sessions", "whole number", "connections that its users share"},
-    {"connection", "keep | new", "new: each iteration begins with no connection and no cookies"},
-    {"eligible", "each_iteration | at_user_start", "when `needs` is looked at"},
-    {"background", "true | false", "not counted in users, ledger and verdict"},
+    {"sessions", "whole number", "connections that its users share; one for each user when absent"},
+    {"connection", "keep | new", "new: each iteration begins with no connection and no cookies; keep when absent"},
+    {"eligible", "each_iteration | at_user_start", "when `needs` is looked at; each_iteration when absent"},
+    {"background", "true | false", "not counted in users, ledger and verdict; false when absent"},
     {"on_start", "list of steps", "once a user, before its first iteration"},
     {"on_stop", "list of steps", "once a user, at its end, always"},
     {"connect_over", "duration", "spreads the users' first connections before the run"},
@@ -92,19 +94,19 @@ constexpr Key kPopulation[] = {
 
 constexpr Key kLoad[] = {
     {"users", "whole number", "users that loop (closed), or devices with `every`"},
-    {"ramp", "duration", "users grow from none over this time"},
+    {"ramp", "duration", "users grow from none over this time; all at once when absent"},
     {"stages", "list of stages", "users or rate, linear to each stage's number"},
     {"rate", "rate", "iterations that arrive, whether or not earlier ones are done"},
-    {"arrivals", "even | poisson", "how arrivals are spaced"},
+    {"arrivals", "even | poisson", "how arrivals are spaced; even when absent"},
     {"trace", "dataset", "arrivals at recorded times, each with its record"},
     {"time", "column", "when each record of the `trace` was; time when absent"},
     {"speed", "number", "how many times faster than recorded; 1 when absent"},
     {"max_users", "whole number", "most users that open load makes; 10000 when absent"},
-    {"when_busy", "wait | drop", "an arrival that finds no free user"},
+    {"when_busy", "wait | drop", "an arrival that finds no free user; wait when absent"},
     {"every", "duration, distribution, or map task: duration", "period of each device"},
-    {"jitter", "duration or %", "each occurrence is moved by up to this, both ways"},
-    {"phase", "random | staggered | aligned", "where in the period each device begins"},
-    {"overrun", "queue | skip", "an occurrence that comes while the last one runs"},
+    {"jitter", "duration or %", "each occurrence is moved by up to this, both ways; none when absent"},
+    {"phase", "random | staggered | aligned", "where in the period each device begins; random when absent"},
+    {"overrun", "queue | skip", "an occurrence that comes while the last one runs; queue when absent"},
     {"bytes", "byte rate", "paces bulk tasks; the sum over its users"},
     {"connect_over", "duration", "spreads the users' first connections before the run"},
     {"once", "whole number", "each user once", kLater},
@@ -118,7 +120,7 @@ constexpr Key kStage[] = {
     {"for", "duration", "how long"},
     {"users", "whole number", "at its end (closed)"},
     {"rate", "rate", "at its end (open)"},
-    {"jump", "true | false", "the whole stage at its number, no line to it"},
+    {"jump", "true | false", "the whole stage at its number, no line to it; false when absent"},
 };
 
 constexpr Key kBudget[] = {
@@ -130,7 +132,7 @@ constexpr Key kBudget[] = {
 
 constexpr Key kRun[] = {
     {"for", "duration", "steady time; without it the run ends when every population has"},
-    {"warmup", "duration", "before it; its samples count in no threshold"},
+    {"warmup", "duration", "before it; its samples count in no threshold; none when absent"},
     {"drain", "duration", "how long running iterations may go on at the end; 10s when absent"},
     {"grace", "duration", "how long on_stop may take; 5s when absent"},
     {"slack", "duration", "how late a start may be so that wakes are shared: less CPU, counted as lag; 0 when absent"},
@@ -139,7 +141,7 @@ constexpr Key kRun[] = {
 };
 
 constexpr Key kValid[] = {
-    {"lag", "duration", "p99 of how late the generator itself may be"},
+    {"lag", "duration", "p99 of how late the generator itself may be; when absent 5ms, or a tenth of the smallest p99 in a threshold, whichever is larger"},
 };
 
 constexpr Key kStep[] = {
@@ -148,15 +150,15 @@ constexpr Key kStep[] = {
     {"satisfied", "map of checks", "ends an `until`"},
     {"steps", "list of steps", "of until, repeat, if, group"},
     {"else", "list of steps", "of if"},
-    {"on_failure", "continue | interrupt | stop_user | abort_run", "what a failure does"},
-    {"type", "text", "type of the sample: request, job, batch"},
+    {"on_failure", "continue | interrupt | stop_user | abort_run", "what a failure does; continue when absent, in on_start stop_user"},
+    {"type", "text", "type of the sample: request, job, batch; request when absent"},
     {"tags", "map of texts", "for grouping of statistics"},
     {"keep", "user", "what it sets or captures lives to the end of the user"},
 };
 
 constexpr Key kControl[] = {
     {"wait", "duration or distribution", "think time"},
-    {"repeat", "number or map", "its steps several times, or for a time"},
+    {"repeat", "number, distribution or map", "its steps several times, or for a time"},
     {"until", "map", "polls until `satisfied` holds"},
     {"if", "map", "its steps when a value matches"},
     {"either", "list of branches", "one of several, by weight"},
@@ -181,8 +183,12 @@ constexpr Key kCall[] = {
 constexpr Key kUntil[] = {
     {"every", "duration", "between the begins of two passes"},
     {"timeout", "duration", "longest time of all; 30s when absent"},
-    {"first", "now | after", "whether the first pass comes at once or after `every`"},
+    {"first", "now | after", "whether the first pass comes at once or after `every`; now when absent"},
     {"name", "text", "makes the whole a sample"},
+};
+
+constexpr Key kIf[] = {
+    {"value", "text", "what is looked at: a template; beside it stand the matchers of a check"},
 };
 
 constexpr Key kRepeat[] = {
@@ -221,7 +227,7 @@ constexpr Key kBarrier[] = {
 
 constexpr Key kMetric[] = {
     {"name", "text", "of the metric"},
-    {"value", "number", "a template; when it is empty there is no value"},
+    {"value", "template of a number", "when it is empty there is no value"},
     {"unit", "text", "behind the value: MB"},
     {"kind", "gauge | counter | trend", "how it is shown: its last value, its sum, its mean; gauge when absent"},
 };
@@ -241,8 +247,8 @@ constexpr Key kMatcher[] = {
     {"equals", "value", "the same value"},
     {"contains", "text", "a part of it"},
     {"regex", "RE2 expression", "matches; its first group goes to the other matchers"},
-    {"above", "number", "greater"},
-    {"below", "number", "less"},
+    {"above", "number or quantity", "greater"},
+    {"below", "number or quantity", "less"},
     {"json", "map of path: value", "values inside a JSON text"},
     {"not", "matchers", "do not all hold"},
 };
@@ -255,12 +261,15 @@ constexpr Key kCapture[] = {
     {"keep", "user", "lives to the end of the user"},
 };
 
-constexpr KeyTable kTables[] = {
+const KeyTable kTables[] = {
     {"scenario", kScenario}, {"target", kTarget}, {"tls", kTls}, {"dataset", kDataset}, {"plugin", kPlugin},
     {"task", kTask}, {"population", kPopulation}, {"load", kLoad}, {"stage", kStage}, {"stop_after", kBudget},
     {"run", kRun}, {"run.valid", kValid}, {"step", kStep}, {"control step", kControl}, {"operation", kCall},
-    {"until", kUntil}, {"repeat", kRepeat}, {"group", kGroup}, {"either", kBranch}, {"acquire", kAcquire}, {"take", kTake}, {"barrier", kBarrier},
+    {"until", kUntil}, {"if", kIf}, {"repeat", kRepeat}, {"group", kGroup}, {"either", kBranch}, {"acquire", kAcquire},
+    {"take", kTake}, {"barrier", kBarrier},
     {"metric", kMetric}, {"probe", kProbe}, {"check", kMatcher}, {"capture", kCapture},
+    {"payload", kPayloadKinds}, {"beside a payload", kPayloadKeys}, {"each", kPayloadEachKeys}, {"pad", kPayloadPadKeys},
+    {"part", kPayloadPartKeys}, {"distribution", kDistributionKinds}, {"beside a distribution", kDistributionKeys},
 };
 
 }  // namespace
@@ -268,7 +277,7 @@ constexpr KeyTable kTables[] = {
 const std::span<const Key> kScenarioKeys = kScenario, kTargetKeys = kTarget, kTlsKeys = kTls, kDatasetKeys = kDataset,
                            kPluginKeys = kPlugin, kTaskKeys = kTask, kPopulationKeys = kPopulation, kLoadKeys = kLoad,
                            kStageKeys = kStage, kBudgetKeys = kBudget, kRunKeys = kRun, kValidKeys = kValid,
-                           kStepKeys = kStep, kControlKeys = kControl, kCallKeys = kCall, kUntilKeys = kUntil,
+                           kStepKeys = kStep, kControlKeys = kControl, kCallKeys = kCall, kUntilKeys = kUntil, kIfKeys = kIf,
                            kRepeatKeys = kRepeat, kGroupKeys = kGroup, kBranchKeys = kBranch, kAcquireKeys = kAcquire,
                            kTakeKeys = kTake, kBarrierKeys = kBarrier, kMetricKeys = kMetric, kProbeKeys = kProbe,
                            kMatcherKeys = kMatcher, kCaptureKeys = kCapture;

@@ -389,7 +389,7 @@ TEST_F(PayloadTest, EncodesBodies) {
           .size(),
       100'000u);
   EXPECT_EQ(mistake("{\"text\": \"a\", \"encode\": \"gzp\"}"),
-            "unknown encoding 'gzp' (did you mean 'gzip'?) (gzip, deflate, zstd, identity)");
+            "unknown encoding 'gzp' (did you mean 'gzip'?)");
 }
 
 TEST_F(PayloadTest, WritesCborAndMessagePack) {
@@ -468,7 +468,7 @@ TEST_F(PayloadTest, RefusesMistakesWithAHint) {
       {"{\"txt\": \"a\"}", "unknown key 'txt' in a payload (did you mean 'text'?)"},
       {"{\"text\": \"a\", \"feilds\": 1}",
        "unknown key 'feilds' in a payload (did you mean 'fields'?)"},
-      {"{\"text\": \"a\", \"entropy\": 1}", "'entropy' does not go with 'text'"},
+      {"{\"text\": \"a\", \"entropy\": 1}", "'text' takes no 'entropy'"},
       {"{\"text\": [1]}", "'text' takes a text (write json: for a tree)"},
       {"{\"text\": \"a ${uiid}\"}",
        "text: unknown name 'uiid' (did you mean 'uuid'?) (at character 5)"},
@@ -476,7 +476,7 @@ TEST_F(PayloadTest, RefusesMistakesWithAHint) {
        "size: unknown unit 'kb' in '2kb' (did you mean 'kB'? sizes take B kB MB GB KiB MiB GiB)"},
       {"{\"size\": -3}", "size: '-3' is negative"},
       {"{\"size\": 5, \"source\": \"zeros\"}",
-       "unknown source 'zeros' (did you mean 'zero'?) (random, zero, pattern)"},
+       "unknown source 'zeros' (did you mean 'zero'?)"},
       {"{\"size\": 5, \"source\": \"zero\", \"entropy\": 1}",
        "only one of source, entropy, compressible can be given"},
       {"{\"size\": 5, \"entropy\": 9}", "entropy: '9' is not within 0 and 8 bits per byte"},
@@ -485,7 +485,7 @@ TEST_F(PayloadTest, RefusesMistakesWithAHint) {
       {"{\"multipart\": [{\"name\": \"x\", \"txt\": \"a\"}]}",
        "part 'x': unknown key 'txt' in a payload (did you mean 'text'?)"},
       {"{\"json\": {}, \"format\": \"cobr\"}",
-       "unknown format 'cobr' (did you mean 'cbor'?) (json, cbor, msgpack)"},
+       "unknown format 'cobr' (did you mean 'cbor'?)"},
   };
   for (const auto& row : rows) EXPECT_EQ(mistake(row.json), row.error) << row.json;
 }
