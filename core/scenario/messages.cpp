@@ -21,20 +21,25 @@ std::pair<std::string, std::string> split_hint(std::string message) {
   return {std::move(message), std::move(hint)};
 }
 
+struct Mention {
+  const Node* node = nullptr;
+  int depth = -1;   // below the tree
+};
+
 /// The key or value of a tree that says `word`: as a whole, or else within its text.
-const Node* find_mention(const Node& tree, std::string_view word) {
-  const auto search = [&](auto&& self, const Node& node, bool whole) -> const Node* {
+Mention find_mention(const Node& tree, std::string_view word) {
+  const auto search = [&](auto&& self, const Node& node, int depth, bool whole) -> Mention {
     const auto says = [&](const Node& n) { return whole ? n.text == word : n.text.find(word) != n.text.npos; };
     for (const Node& key : node.keys)
-      if (says(key)) return &key;
-    if (node.is_scalar() && says(node)) return &node;
+      if (says(key)) return {&key, depth};
+    if (node.is_scalar() && says(node)) return {&node, depth - 1};   // as deep as its key
     for (const Node& item : node.items)
-      if (const Node* found = self(self, item, whole)) return found;
-    return nullptr;
+      if (const Mention found = self(self, item, depth + 1, whole); found.node) return found;
+    return {};
   };
-  if (word.empty()) return nullptr;
-  const Node* exact = search(search, tree, true);
-  return exact ? exact : search(search, tree, false);
+  if (word.empty()) return {};
+  const Mention exact = search(search, tree, 0, true);
+  return exact.node ? exact : search(search, tree, 0, false);
 }
 
 /// The nearest of `known`, or the one that `word` abbreviates.
@@ -116,16 +121,16 @@ void Decoder::error_from(const Node& at, const Error& from, std::string_view bef
 
 void Decoder::error_below(const Node& tree, const Error& from, std::string_view before, std::string hint) {
   auto [message, own_hint] = split_hint(std::string(before) + from.text);
-  const Node* at = &tree;
-  // The last quoted word is the most exact one: "field 'a': unknown name 'b'".
+  Mention at{&tree, -1};
+  // The quoted word that stands deepest is the most exact one: "field 'a': unknown name 'b'", "unknown key 'b' in 'a'".
   std::string_view rest = std::string_view(message).substr(before.size());
   for (std::size_t open = rest.find('\''); open != rest.npos; open = rest.find('\'')) {
     const std::size_t close = rest.find('\'', open + 1);
     if (close == rest.npos) break;
-    if (const Node* found = find_mention(tree, rest.substr(open + 1, close - open - 1))) at = found;
+    if (const Mention found = find_mention(tree, rest.substr(open + 1, close - open - 1)); found.depth >= at.depth && found.node) at = found;
     rest.remove_prefix(close + 1);
   }
-  error(*at, std::move(message), hint.empty() ? std::move(own_hint) : std::move(hint));
+  error(*at.node, std::move(message), hint.empty() ? std::move(own_hint) : std::move(hint));
 }
 
 bool Decoder::is_root(std::string_view name) {

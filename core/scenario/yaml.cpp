@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <sstream>
 #include <unordered_map>
 
@@ -11,6 +12,7 @@
 
 #include "payload/number_text.hpp"
 #include "scenario/node.hpp"
+#include "scenario/yaml_errors.hpp"
 
 namespace squall {
 namespace {
@@ -42,17 +44,18 @@ class TreeBuilder : public YAML::EventHandler {
     }
     node.text = text;
     node.quoted = tag == "!";
+    last_text_ = node.mark;
     const std::size_t line_end = text.find('\n');
     node.length = static_cast<std::uint32_t>(std::min(text.size(), line_end)) + (node.quoted && line_end == text.npos ? 2 : 0);
     if (!node.quoted && (text.empty() || text == "~" || text == "null")) node.kind = Node::Kind::null;
     add(std::move(node));
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
-    open(make(mark, anchor, tag, Node::Kind::list));
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value style) override {
+    open(make(mark, anchor, tag, Node::Kind::list), style);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
-    open(make(mark, anchor, tag, Node::Kind::map));
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value style) override {
+    open(make(mark, anchor, tag, Node::Kind::map), style);
   }
   void OnMapEnd() override { close(); }
   void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
@@ -61,9 +64,17 @@ class TreeBuilder : public YAML::EventHandler {
 
   Node take() { return std::move(root_); }
 
+  Mark last_text() const { return last_text_; }
+
+  /// Of the innermost list or map in brackets that has not ended yet.
+  std::optional<Mark> open_bracket() const {
+    return !stack_.empty() && stack_.back().in_brackets ? std::optional(stack_.back().node.mark) : std::nullopt;
+  }
+
  private:
   struct Open {
     Node node;
+    bool in_brackets = false;
     bool key_next = true;
     bool skip_value = false;                          // of a key that stood before
     std::unordered_map<std::string, std::size_t> seen;  // key text → index
@@ -88,12 +99,12 @@ class TreeBuilder : public YAML::EventHandler {
     return node;
   }
 
-  void open(Node node) {
+  void open(Node node, YAML::EmitterStyle::value style) {
     if (stack_.size() >= limits_.depth) {
       diagnostics_.add({file_, node.mark.line, node.mark.column, 1, fmt::format("nested deeper than {} levels", limits_.depth), {}});
       throw Stop{};
     }
-    stack_.push_back({std::move(node), true, false, {}});
+    stack_.push_back({std::move(node), style == YAML::EmitterStyle::Flow, true, false, {}});
   }
   void close() {
     Node node = std::move(stack_.back().node);
@@ -140,23 +151,8 @@ class TreeBuilder : public YAML::EventHandler {
   std::size_t nodes_ = 0;
   std::vector<Open> stack_;
   Node root_;
+  Mark last_text_{1, 1};
 };
-
-/// yaml-cpp's words, made into sentences that say what to do.
-std::pair<std::string, std::string> explain(const std::string& message, std::string_view line) {
-  const std::string_view indent = line.substr(0, std::min(line.find_first_not_of(" \t"), line.size()));
-  if (indent.find('\t') != indent.npos) return {"a tab indents this line; YAML takes spaces only", ""};
-  if (message.find("illegal map value") != message.npos)
-    return {"a ':' where none can stand", "a text with ': ' in it needs quotes"};
-  if (message.find("illegal block entry") != message.npos) return {"a '-' where no list can begin", ""};
-  if (message.find("end of map not found") != message.npos)
-    return {"this map goes wrong here", "is the indentation the same as above, and does each key have its ':'?"};
-  if (message.find("end of sequence flow not found") != message.npos) return {"a '[' is never closed, or a ',' is missing", ""};
-  if (message.find("end of map flow not found") != message.npos) return {"a '{' is never closed, or a ',' is missing", ""};
-  if (message.find("end of sequence not found") != message.npos)
-    return {"this list goes wrong here", "each item begins with '- ' in the same column"};
-  return {"not YAML: " + message, ""};
-}
 
 }  // namespace
 
@@ -182,9 +178,11 @@ Node parse_yaml(std::string_view text, const std::string& file, Diagnostics& dia
     return {};
   }
   diagnostics.add_source(file, std::string(text));
-  if (const std::size_t nul = text.find('\0'); nul != text.npos) {
-    const auto line = static_cast<std::uint32_t>(1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n'));
-    diagnostics.add({file, line, 1, 1, "a NUL byte; a scenario is text", {}});
+  const auto add = [&](SyntaxError mistake) {
+    diagnostics.add({file, mistake.mark.line, mistake.mark.column, 1, std::move(mistake.message), std::move(mistake.hint)});
+  };
+  if (auto mistake = mistake_of_bytes(text)) {
+    add(std::move(*mistake));
     return {};
   }
   TreeBuilder builder(file, diagnostics, limits);
@@ -193,6 +191,10 @@ Node parse_yaml(std::string_view text, const std::string& file, Diagnostics& dia
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) return {};
     Node root = builder.take();
+    if (auto mistake = mistake_of_last_text(text, builder.last_text())) {
+      add(std::move(*mistake));
+      return {};
+    }
     Diagnostics ignored;
     TreeBuilder rest(file, ignored, limits);
     if (parser.HandleNextDocument(rest)) {
@@ -203,14 +205,8 @@ Node parse_yaml(std::string_view text, const std::string& file, Diagnostics& dia
   } catch (const Stop&) {
     return {};
   } catch (const YAML::Exception& e) {
-    std::string_view rest = text;
-    for (int line = 0; line < e.mark.line && !rest.empty(); ++line) {
-      const std::size_t end = rest.find('\n');
-      rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
-    }
-    auto [message, hint] = explain(e.msg, rest.substr(0, rest.find('\n')));
-    diagnostics.add({file, static_cast<std::uint32_t>(std::max(e.mark.line, 0) + 1),
-                     static_cast<std::uint32_t>(std::max(e.mark.column, 0) + 1), 1, std::move(message), std::move(hint)});
+    const Mark at{static_cast<std::uint32_t>(std::max(e.mark.line, 0) + 1), static_cast<std::uint32_t>(std::max(e.mark.column, 0) + 1)};
+    add(explain_syntax(text, at, e.msg, builder.open_bracket()));
     return {};
   }
 }

@@ -62,13 +62,30 @@ TEST(Yaml, TrapsAreRefused) {
   EXPECT_EQ(mistakes("a: !!binary abc\n"), "1:4: tags (tag:yaml.org,2002:binary) are not supported\n");
   EXPECT_EQ(mistakes("? [a]\n: 1\n"), "1:3: a key is a word, this is a list\n");
   EXPECT_EQ(mistakes("a: 1\n---\nb: 2\n"), "3:1: a second document; a scenario is one | remove the line '---' before it\n");
-  EXPECT_EQ(mistakes(std::string_view("a: \0", 4)), "1:1: a NUL byte; a scenario is text\n");
+  EXPECT_EQ(mistakes(std::string_view("a: \0", 4)), "1:4: a NUL byte; a scenario is text\n");
 }
 
 TEST(Yaml, SyntaxErrorsSayWhatToDo) {
   EXPECT_EQ(mistakes("a:\n\tb: 1\n"), "2:3: a tab indents this line; YAML takes spaces only\n");
   EXPECT_EQ(mistakes("a: b: c\n"), "1:5: a ':' where none can stand | a text with ': ' in it needs quotes\n");
-  EXPECT_EQ(mistakes("a: [1, 2\n"), "2:1: a '[' is never closed, or a ',' is missing\n");
+  EXPECT_EQ(mistakes("a: [1, 2\n"), "1:4: this '[' is never closed\n");
+  EXPECT_EQ(mistakes("a:\n  b: { c: { d: 1 }\n  e: 2\n"), "2:6: this '{' is never closed\n");
+  EXPECT_EQ(mistakes("a: { b: 1\n     c: 2 }\n"), "2:7: a '{' is never closed, or a ',' is missing\n");
+  EXPECT_EQ(mistakes("a: [ {b: 1}\n     {c: 2} ]\n"), "2:6: a '[' is never closed, or a ',' is missing\n");
+  EXPECT_EQ(mistakes("a: \"b\nc: 'd'\n"), "1:4: the text that begins here does not end in its line | is its closing quote missing?\n");
+  EXPECT_EQ(mistakes("a: \"b\nc: \"d\"\n"), "1:4: the text that begins here does not end in its line | is its closing quote missing?\n");
+  EXPECT_EQ(mistakes("a: \"goes\n  on\"\nb: c: d\n"), "3:5: a ':' where none can stand | a text with ': ' in it needs quotes\n");
+  EXPECT_EQ(mistakes("a: it's # not \"\nb: c: d\n"), "2:5: a ':' where none can stand | a text with ': ' in it needs quotes\n");
+  EXPECT_EQ(mistakes("nothing\n\na: 1\n"), "1:1: a key and its ':' are missing\n");
+}
+
+TEST(Yaml, BytesThatAreNoTextAreTold) {
+  const std::string said = ": this is not UTF-8, as a scenario must be | save the file as UTF-8\n";
+  EXPECT_EQ(mistakes("a: 1\nb: caf\xE9\n"), "2:7" + said);
+  EXPECT_EQ(mistakes("a: \xE2\x82"), "1:4" + said);               // cut off
+  EXPECT_EQ(mistakes("\xC3\xA9: \xED\xA0\x80\n"), "1:5" + said);   // a surrogate; columns are bytes
+  EXPECT_EQ(mistakes("a: \xC0\xAF\n"), "1:4" + said);               // longer than need be
+  EXPECT_EQ(mistakes(std::string("a: 1\nb: x\0y\n", 12)), "2:5: a NUL byte; a scenario is text\n");
 }
 
 TEST(Yaml, LimitsHoldExactly) {
