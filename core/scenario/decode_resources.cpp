@@ -141,9 +141,10 @@ ValueMap Decoder::decode_options(const Node& node, const std::vector<ParamInfo>&
     if (item.is_scalar() && item.text.find("${") == item.text.npos) {
       if (auto read = typed(item, *info)) values.emplace_back(info->name, std::move(*read));
     } else if (auto read = value(item, scope)) {
-      const bool is_map_wanted = info->type == SQ_T_MAP, is_list_wanted = info->type == SQ_T_LIST;
-      if ((is_map_wanted && !item.is_map()) || (is_list_wanted && !item.is_list()))
-        error(item, fmt::format("'{}' is {}, this is {}", info->name, is_map_wanted ? "a map" : "a list", item.kind_name()));
+      const char* wanted = info->type == SQ_T_MAP ? "a map" : info->type == SQ_T_LIST ? "a list" : "one value";
+      const bool fits = info->type == SQ_T_MAP ? item.is_map() : info->type == SQ_T_LIST ? item.is_list() : item.is_scalar();
+      if (item.is_null()) error(node.keys[i], fmt::format("'{}' has no value", info->name));
+      else if (!fits) error(item, fmt::format("'{}' is {}, this is {}", info->name, wanted, item.kind_name()));
       values.emplace_back(info->name, std::move(*read));
     }
   }
