@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace squall {
 namespace {
@@ -67,6 +68,21 @@ std::string Diagnostics::print() const {
   }
   if (left_out_ > 0) out += fmt::format("and {} more\n", left_out_);
   return out;
+}
+
+std::string Diagnostics::json() const {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Diagnostic& d : sorted()) {
+    list.push_back({{"file", d.file},
+                    {"line", d.line},
+                    {"column", d.column},
+                    {"length", d.length},
+                    {"severity", d.severity == Severity::error ? "error" : "warning"},
+                    {"message", d.message},
+                    {"hint", d.hint}});
+  }
+  // What stands in a file need not be UTF-8.
+  return list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 void Diagnostics::print_source(const Diagnostic& d, std::string& out) const {

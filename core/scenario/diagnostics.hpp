@@ -41,6 +41,8 @@ class Diagnostics {
   std::vector<Diagnostic> sorted() const;
   /// All of them, ready for a terminal: control characters of the source are replaced.
   std::string print() const;
+  /// The same as a JSON list, for editors and CI: file, line, column, length, severity, message, hint of each.
+  std::string json() const;
 
  private:
   void print_source(const Diagnostic& diagnostic, std::string& out) const;

@@ -60,6 +60,33 @@ thresholds: [ "count(page) >= 1" ]
         check(result.returncode == 2 and "'ten'" in result.stderr, f"{verb} --users ten: {result.returncode}, {result.stderr}")
     check(squall("run", str(folder / "none.yaml")).returncode == 104, "a missing file ends 104")
 
+    # The same for editors: a JSON list on stdout, nothing on stderr.
+    result = squall("check", str(bad), "--json")
+    told = json.loads(result.stdout)
+    check(result.returncode == 104 and result.stderr == "", f"check --json of bad.yaml: {result.returncode}, {result.stderr}")
+    check(told[0] == {"file": str(bad), "line": 2, "column": 19, "length": 9, "severity": "error",
+                      "message": "unknown operation 'http.gett'", "hint": "did you mean 'http.get'?"}, f"check --json: {told[0]}")
+    check([one["line"] for one in told] == sorted(one["line"] for one in told) and told[-1]["line"] == 3, f"check --json: {told}")
+    result = squall("check", str(good), "--json")
+    check((result.returncode, json.loads(result.stdout), result.stderr) == (0, [], ""), f"check --json of good.yaml: {result}")
+    result = squall("check", str(folder / "none.yaml"), "--json")
+    told = json.loads(result.stdout)
+    check(result.returncode == 104 and (told[0]["line"], told[0]["message"]) == (0, "no such file"), f"check --json of no file: {told}")
+    result = squall("check", str(good), "--json", "--users", "ten")
+    check(result.returncode == 2 and json.loads(result.stdout)[0]["file"] == "", f"check --json --users ten: {result}")
+    warned = folder / "warned.yaml"
+    warned.write_text(good.read_text().replace("visit: [", "idle: [ wait: 1s ], visit: [").replace("load:", "tasks: visit, load:"))
+    result = squall("check", str(warned), "--json")
+    told = json.loads(result.stdout)
+    check(result.returncode == 0 and [one["severity"] for one in told] == ["warning"], f"check --json of a warning: {told}")
+    # What only the plan finds out has its place, too.
+    late = folder / "late.yaml"
+    late.write_text(good.read_text().replace("load: { users: 2 }", "load: { users: 2 }, stop_after: { bytes: 2MB }"))
+    result = squall("check", str(late))
+    check(result.returncode == 104 and ":4:" in result.stderr and "^" in result.stderr, f"a mistake that the plan finds: {result.stderr}")
+    told = json.loads(squall("check", str(late), "--json").stdout)
+    check(told and told[0]["line"] == 4, f"check --json of what the plan finds: {told}")
+
     # Plugins: a folder that is not there, a file that is none.
     check(squall("plugins", "--plugin-path", str(folder / "nowhere")).returncode == 113, "a missing plugin folder ends 113")
     (folder / "plugins").mkdir()

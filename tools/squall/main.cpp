@@ -65,6 +65,7 @@ int run_program(int argc, char** argv) {
   CLI::App* check = app.add_subcommand("check", "find all mistakes of a scenario and print its plan; sends nothing");
   check->alias("validate");
   check->add_option("FILE", options.file, "the scenario")->required();
+  check->add_flag("--json", options.as_json, "the mistakes as a JSON list, for editors and CI, and no plan");
   add_load_flags(*check, options, raw);
 
   CLI::App* call = app.add_subcommand("call", "one operation as a load: squall call http.get http://127.0.0.1:8080/ --users 10");
@@ -90,7 +91,7 @@ int run_program(int argc, char** argv) {
   CLI::App* plugins = app.add_subcommand("plugins", "the plugins found, and what they offer");
   plugins->add_option("VERB", options.plugin_verb, "list, or info OPERATION");
   plugins->add_option("NAME", options.plugin_name, "an operation or protocol");
-  plugins->add_flag("--json", options.plugins_json, "as JSON");
+  plugins->add_flag("--json", options.as_json, "as JSON");
   with_environment(plugins->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
 
   CLI::App* create = app.add_subcommand("new", "a scenario to begin with: squall new scenario NAME, or --from what a browser recorded");

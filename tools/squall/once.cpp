@@ -58,7 +58,7 @@ int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options)
   make_once(scenario);
   std::vector<PlanError> errors;
   const auto plans = RunPlans::make(scenario, toolbox.registry, errors);
-  print_plan_errors(scenario, errors);
+  print_mistakes(diagnostics_of(scenario, errors));
   if (!errors.empty()) return kBadScenario;
 
   OncePrinter printer(scenario, {options.verbose, options.quiet, wants_color(options, stdout)});

@@ -31,9 +31,10 @@ struct Options {
   std::string ca, cert, key;                   // PEM files, of its target
   bool insecure = false;
 
+  bool as_json = false;                        // check, plugins
+
   // squall plugins
   std::string plugin_verb, plugin_name;
-  bool plugins_json = false;
 
   // squall new scenario NAME
   std::string new_name, new_template = "http";   // without a name: the recording's

@@ -94,7 +94,7 @@ int plugins_command(const Options& options) {
     fmt::print(stderr, "squall: plugins {}: write list or info NAME\n", options.plugin_verb);
     return kBadCommandLine;
   }
-  if (options.plugins_json) {
+  if (options.as_json) {
     print_json(*toolbox);
     return 0;
   }

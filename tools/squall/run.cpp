@@ -93,8 +93,9 @@ std::vector<OutputSpec> all_outputs(const Toolbox& toolbox, const Scenario& scen
   return outputs;
 }
 
-/// Resolves threshold names against the plan; mistakes are printed as the loader prints its own.
-bool add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOptions& options) {
+}  // namespace
+
+std::vector<Diagnostic> add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOptions& options) {
   ThresholdNames names;
   for (std::uint32_t i = 0; i < plan.series().size(); ++i) names.steps.push_back(plan.series().key(i).name);
   for (const Task& task : scenario.tasks) names.tasks.push_back(task.name);
@@ -102,24 +103,21 @@ bool add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOption
     if (metric.is_probe) names.probes.push_back(metric.name);
   }
   for (const PopulationSpec& population : scenario.populations) names.populations.push_back(population.name);
-  bool is_good = true;
+  std::vector<Diagnostic> mistakes;
   for (const ThresholdSpec& spec : scenario.thresholds) {
     auto parsed = parse_threshold(spec.text);
     std::optional<ThresholdError> error;
     if (auto* mistake = std::get_if<ThresholdError>(&parsed)) error = *mistake;
     else error = resolve_threshold(std::get<Threshold>(parsed), names);
     if (error) {
-      fmt::print(stderr, "{}:{}:{}: error: threshold '{}': {}{}\n", scenario.file_of(spec.mark), spec.mark.line,
-                 spec.mark.column, spec.text, error->message, error->hint.empty() ? "" : " (" + error->hint + ")");
-      is_good = false;
+      mistakes.push_back({scenario.file_of(spec.mark), spec.mark.line, spec.mark.column, 1,
+                          fmt::format("threshold '{}': {}", spec.text, error->message), error->hint});
     } else {
       options.thresholds.push_back(std::get<Threshold>(parsed));
     }
   }
-  return is_good;
+  return mistakes;
 }
-
-}  // namespace
 
 bool wants_color(const Options& options, std::FILE* out) {
   if (options.no_color || std::getenv("NO_COLOR")) return false;
@@ -127,12 +125,17 @@ bool wants_color(const Options& options, std::FILE* out) {
   return ::isatty(::fileno(out)) && term && std::string_view(term) != "dumb";
 }
 
-void print_plan_errors(const Scenario& scenario, const std::vector<PlanError>& errors) {
-  for (const PlanError& error : errors) {
-    const std::string& file = scenario.file_of(error.mark);
-    if (error.mark.line == 0) fmt::print(stderr, "{}: error: {}\n", file, error.text);
-    else fmt::print(stderr, "{}:{}:{}: error: {}\n", file, error.mark.line, error.mark.column, error.text);
-  }
+std::vector<Diagnostic> diagnostics_of(const Scenario& scenario, const std::vector<PlanError>& errors) {
+  std::vector<Diagnostic> list;
+  for (const PlanError& error : errors)
+    list.push_back({scenario.file_of(error.mark), error.mark.line, error.mark.column, 1, error.text, ""});
+  return list;
+}
+
+void print_mistakes(const std::vector<Diagnostic>& mistakes) {
+  Diagnostics list;
+  for (const Diagnostic& mistake : mistakes) list.add(mistake);
+  fmt::print(stderr, "{}", list.print());
 }
 
 // Returning would take away what the thread that hangs still uses.
@@ -147,7 +150,12 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
   const auto plans = RunPlans::make(scenario, toolbox.registry, errors);
   std::unique_ptr<OutputRunner> outputs;
   LocalRunOptions run;
-  if (errors.empty() && !add_thresholds(scenario, *plans->load, run.controller)) return kBadScenario;
+  if (errors.empty()) {
+    if (const auto mistakes = add_thresholds(scenario, *plans->load, run.controller); !mistakes.empty()) {
+      print_mistakes(mistakes);
+      return kBadScenario;
+    }
+  }
   if (errors.empty()) {
     const auto specs = all_outputs(toolbox, scenario, options, errors);
     if (errors.empty() && !specs.empty()) {
@@ -157,7 +165,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
     }
   }
   if (!errors.empty()) {
-    print_plan_errors(scenario, errors);
+    print_mistakes(diagnostics_of(scenario, errors));
     return kBadScenario;
   }
   if (!can_write_results(options)) return kBadCommandLine;
@@ -226,30 +234,6 @@ int run_command(const Options& options) {
   if (!text.empty()) fmt::print(stderr, "{}", text);
   if (!loaded) return loaded.diagnostics.has_only_option_errors() ? kBadCommandLine : kBadScenario;
   return run_scenario(*toolbox, *loaded.scenario, options);
-}
-
-int check_command(const Options& options) {
-  const auto toolbox = load_toolbox(options.plugin_path);
-  if (!toolbox) return kPluginNotLoaded;
-  const LoadResult loaded = load_scenario(options.file, toolbox->catalog, options.load);
-  const std::string text = loaded.diagnostics.print();
-  if (!text.empty()) fmt::print(stderr, "{}", text);
-  if (!loaded) return loaded.diagnostics.has_only_option_errors() ? kBadCommandLine : kBadScenario;
-  std::vector<PlanError> errors;
-  const auto plans = RunPlans::make(*loaded.scenario, toolbox->registry, errors);
-  ControllerOptions controller;
-  if (errors.empty() && !add_thresholds(*loaded.scenario, *plans->load, controller)) return kBadScenario;
-  print_plan_errors(*loaded.scenario, errors);
-  if (!errors.empty()) return kBadScenario;
-  std::vector<PlannedLoad> planned;
-  for (const PopulationPlan& population : plans->load->populations())
-    planned.push_back({population.planned, population.trace ? population.trace->duration_ns() : 0});
-  fmt::print("{}", describe_plan(*loaded.scenario, planned));
-  for (const Threshold& threshold : controller.thresholds) {
-    static constexpr const char* kScopes[] = {"all operations", "", "step", "task", "population"};
-    fmt::print("threshold   {:<12} {} {}\n", threshold.text, kScopes[static_cast<std::size_t>(threshold.scope)], threshold.name);
-  }
-  return 0;
 }
 
 }  // namespace squall
