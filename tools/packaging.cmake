@@ -5,6 +5,11 @@ foreach(plugin http mqtt tcp udp job jsonl)
   install(TARGETS squall_plugin_${plugin} LIBRARY DESTINATION lib/squall/plugins)
 endforeach()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/ DESTINATION share/squall/sdk)   # SQUALL_SDK of a plugin's project
+# The schema is what the program prints that was just built, with its plugins and no others.
+install(CODE "
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env --unset=SQUALL_PLUGIN_PATH $<TARGET_FILE:squall> schema
+                  OUTPUT_FILE ${CMAKE_BINARY_DIR}/scenario.schema.json COMMAND_ERROR_IS_FATAL ANY)")
+install(FILES ${CMAKE_BINARY_DIR}/scenario.schema.json DESTINATION share/squall)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/examples DESTINATION share/doc/squall)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION share/doc/squall RENAME copyright)
 

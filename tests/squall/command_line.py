@@ -87,6 +87,15 @@ thresholds: [ "count(page) >= 1" ]
     told = json.loads(squall("check", str(late), "--json").stdout)
     check(told and told[0]["line"] == 4, f"check --json of what the plan finds: {told}")
 
+    # The schema, and the list of keys that it is made from.
+    result = squall("schema")
+    schema = json.loads(result.stdout)
+    check(result.returncode == 0 and schema["$schema"] == "http://json-schema.org/draft-07/schema#", f"schema: {result.stderr}")
+    check({"tasks", "populations"} == set(schema["required"]), f"schema: {schema['required']}")
+    keys = [line.split("\t") for line in squall("schema", "--keys").stdout.splitlines()]
+    check(["load", "users"] in [key[:2] for key in keys] and {len(key) for key in keys} == {4}, f"schema --keys: {keys[:3]}")
+    check("yaml-language-server" not in squall("new", "scenario", "-").stdout, "new scenario names a schema that is not installed")
+
     # Plugins: a folder that is not there, a file that is none.
     check(squall("plugins", "--plugin-path", str(folder / "nowhere")).returncode == 113, "a missing plugin folder ends 113")
     (folder / "plugins").mkdir()

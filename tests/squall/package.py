@@ -1,4 +1,5 @@
 """What is installed runs from where it is put, and the package says what it needs."""
+import json
 import os
 import pathlib
 import subprocess
@@ -21,6 +22,10 @@ def check_program(prefix):
     check(all(plugin in listed for plugin in PLUGINS), f"{prefix}: plugins are {listed}")
     plan = output_of(prefix / "bin/squall", "check", prefix / "share/doc/squall/examples/hello.yaml")
     check("hello" in plan, f"{prefix}: the example's plan is {plan}")
+    schema = prefix / "share/squall/scenario.schema.json"
+    check("http.get" in json.loads(schema.read_text())["definitions"]["step"]["properties"], f"{schema}: no http.get")
+    begun = output_of(prefix / "bin/squall", "new", "scenario", "-")
+    check(begun.startswith(f"# yaml-language-server: $schema={schema}\n"), f"{prefix}: new scenario begins with {begun[:90]}")
     check((prefix / "share/squall/sdk/include/squall/plugin.hpp").exists(), f"{prefix}: no plugin.hpp")
 
 

@@ -94,6 +94,10 @@ int run_program(int argc, char** argv) {
   plugins->add_flag("--json", options.as_json, "as JSON");
   with_environment(plugins->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
 
+  CLI::App* schema = app.add_subcommand("schema", "the scenario language as a JSON Schema, for editors");
+  schema->add_flag("--keys", options.keys_only, "a line for each key instead: map, key, type, meaning");
+  with_environment(schema->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
+
   CLI::App* create = app.add_subcommand("new", "a scenario to begin with: squall new scenario NAME, or --from what a browser recorded");
   std::string kind;
   create->add_option("KIND", kind, "scenario")->required()->check(CLI::IsMember({"scenario"}));
@@ -151,6 +155,7 @@ int run_program(int argc, char** argv) {
     return call_command(std::move(options));
   }
   if (plugins->parsed()) return plugins_command(options);
+  if (schema->parsed()) return schema_command(options);
   if (create->parsed()) return new_command(options);
   if (version->parsed()) {
     fmt::print("squall {}\n", SQUALL_VERSION);

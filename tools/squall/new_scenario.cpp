@@ -94,6 +94,16 @@ thresholds: [ p99(page) < 250ms ]
 constexpr std::pair<const char*, const char*> kTemplates[] = {
     {"http", kHttp}, {"mqtt", kMqtt}, {"tcp", kTcp}, {"udp", kUdp}, {"bulk", kBulk}, {"job", kJob}, {"mixed", kMixed}};
 
+/// The line by which yaml-language-server finds the schema: that of an installed squall, which stays where it is.
+/// Nothing when squall runs from where it was built.
+std::string schema_line() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const auto schema = program.parent_path().parent_path() / "share/squall/scenario.schema.json";
+  if (error || !std::filesystem::exists(schema, error)) return "";
+  return fmt::format("# yaml-language-server: $schema={}\n", schema.string());
+}
+
 }  // namespace
 
 int new_command(const Options& options) {
@@ -113,7 +123,7 @@ int new_command(const Options& options) {
     return kBadCommandLine;
   }
   if (options.new_name == "-") {
-    fmt::print("{}", text);
+    fmt::print("{}{}", schema_line(), text);
     return 0;
   }
   std::filesystem::path path = options.new_name;
@@ -123,7 +133,7 @@ int new_command(const Options& options) {
     return kBadCommandLine;
   }
   std::ofstream file(path);
-  file << "scenario: " << path.stem().string() << "\n" << text;
+  file << schema_line() << "scenario: " << path.stem().string() << "\n" << text;
   file.close();
   if (!file) {
     fmt::print(stderr, "squall: cannot write {}\n", path.string());

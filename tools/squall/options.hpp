@@ -36,6 +36,9 @@ struct Options {
   // squall plugins
   std::string plugin_verb, plugin_name;
 
+  // squall schema
+  bool keys_only = false;
+
   // squall new scenario NAME
   std::string new_name, new_template = "http";   // without a name: the recording's
   std::optional<std::string> recording;          // --from, a HAR file
@@ -48,6 +51,7 @@ int run_command(const Options& options);
 int check_command(const Options& options);
 int call_command(Options options);
 int plugins_command(const Options& options);
+int schema_command(const Options& options);
 int new_command(const Options& options);
 int new_from_har(const Options& options);
 int exit_codes_command();
