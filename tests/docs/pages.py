@@ -1,5 +1,8 @@
 # Holds README.md and docs/ to the program. Arguments: the source folder, squall.
-#  - a fenced block marked `yaml scenario` is a whole scenario and passes `squall check`
+#  - a fenced block marked `yaml scenario` is a whole scenario and passes `squall check`; one marked `yaml` does so in a
+#    frame: what it leaves out of a scenario is added, a list is taken for a task's steps, `expect` and the like for what
+#    stands beside an operation; one marked `yaml NAME.yaml` is that file, for the next block
+#  - docs/scenario.md shows every key of the language in such a block
 #  - docs/operations.md has every operation, parameter, output and default that `squall plugins info` prints,
 #    and no other
 #  - docs/result.md names every key of a real result
@@ -22,6 +25,7 @@ problems = []
 def run(*arguments, code=0):
     # The scenarios' own defaults hold: no CITY_* of the caller's.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("CITY_", "SQUALL_"))}
+    environment.update(PORTAL="https://127.0.0.1:1", BROKER="mqtts://127.0.0.1:2", SQUALL_SECRET_ADMIN="word")
     done = subprocess.run([squall, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=120, env=environment)
     if done.returncode != code:
@@ -33,17 +37,72 @@ def line_of(text, offset):
     return text.count("\n", 0, offset) + 1
 
 
+# What the pages' examples name, in as few bytes as will do.
+FILES = {"users.csv": "name,site\nanna,A\nbert,B\ncarl,A\n", "access.log": '192.0.2.1 - - [08/Mar/2026:20:00:00 +0000] "GET / HTTP/1.1" 200 878 "-" "a browser"\n',
+         "people.csv": "name,city\nanna,A\n", "rooms.txt": "room,site\n1,A\n", "pages.jsonl": '{"path": "/"}\n',
+         "pages.csv": "path,revision\n/,1\n", "waits.csv": "wait\n1\n", "lane.json": "{}", "payloads/air.json": '{"no2": ${no2}}',
+         "big.bin": "0" * 100, "devices.csv": "cert,key\n" + "ca.pem,ca.pem\n" * 3, "ca.pem": "",
+         **{f"device-{n}.{end}": "" for n in range(3) for end in ("pem", "key")}}
+FRAME = {"targets": "targets: { default: http://127.0.0.1:1, site: http://127.0.0.1:1, broker: mqtt://127.0.0.1:2, metrics: http://127.0.0.1:3 }",
+         "tasks": "tasks: { look: [ http.get: { to: site, path: /, name: page } ] }",
+         "populations": "populations: { visitors: { tasks: §, load: { users: 1 } }, editors: { tasks: §, load: { users: 1 } } }"}
+
+
+def framed(block):
+    """The block as a whole scenario; nothing when it is a comment alone."""
+    first = next((line for line in block.splitlines() if line and not line.startswith("#")), "")
+    if not first:
+        return ""
+    if first.startswith("- "):
+        block = "tasks:\n  look:\n" + re.sub("^", "    ", block, flags=re.M).rstrip(" ")
+    elif first.split(":")[0] in ("expect", "capture"):
+        block = "tasks:\n  look:\n    - http.get: { to: site, path: / }\n" + re.sub("^", "      ", block, flags=re.M).rstrip(" ")
+    tasks = re.search(r"^tasks:(?: \{)?\s+(\w+):", block, re.M)
+    given = block + ("targets:" if re.search("^include:", block, re.M) else "")   # the settings have them
+    rest = [text for key, text in FRAME.items() if not re.search(rf"^{key}:", given, re.M)]
+    return block + "\n".join(rest).replace("§", tasks.group(1) if tasks else "look") + "\n"
+
+
+def blocks():
+    """(page, line, what stands behind yaml, text) of each."""
+    for page in pages:
+        text = page.read_text()
+        for block in re.finditer(r"^```yaml *([^\n]*)\n(.*?)^```$", text, re.M | re.S):
+            yield page, line_of(text, block.start()), block.group(1), block.group(2)
+
+
 def check_scenarios():
     count = 0
     with tempfile.TemporaryDirectory() as folder:
-        for page in pages:
-            text = page.read_text()
-            for block in re.finditer(r"^```yaml scenario\n(.*?)^```$", text, re.M | re.S):
-                file = pathlib.Path(folder) / f"{page.stem}-{line_of(text, block.start())}.yaml"
-                file.write_text(block.group(1))
-                run("check", file)
-                count += 1
+        for name, text in FILES.items():
+            file = pathlib.Path(folder, name)
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
+        for page, line, kind, text in blocks():
+            if kind.endswith(".yaml"):
+                pathlib.Path(folder, kind).write_text(text)
+                continue
+            whole = text if kind == "scenario" else framed(text)
+            if not whole:
+                continue
+            file = pathlib.Path(folder) / f"{page.stem}-{line}.yaml"
+            file.write_text(whole)
+            run("check", file)
+            count += 1
     return count
+
+
+def check_keys():
+    """Each key that is supported is shown. (Its row in the table is the business of tests/scenario.)"""
+    sys.path.insert(0, str(root / "tests/language"))
+    import cases
+    later = {(case.map, case.key) for case in cases.read() if case.sign == "~"}
+    shown = "".join(text for page, _, _, text in blocks() if page.name == "scenario.md")
+    keys = set(cases.keys(squall)) - later
+    for map_name, key in sorted(keys):
+        if not re.search(rf"(?:^|[\s{{,\"]){key}:|^\s*- {key}$", shown, re.M):
+            problems.append(f"docs/scenario.md: no example has the key {key} (of {map_name})")
+    return len(keys)
 
 
 def check_example():
@@ -150,9 +209,9 @@ def check_result():
     return len(keys)
 
 
-scenarios, operations, keys = check_scenarios(), check_operations(), check_result()
+scenarios, language, operations, keys = check_scenarios(), check_keys(), check_operations(), check_result()
 check_example()
 check_links()
-print(f"{scenarios} scenarios, {operations} operations, {keys} keys of a result, {len(pages)} pages")
+print(f"{scenarios} scenarios, {language} keys of the language, {operations} operations, {keys} keys of a result, {len(pages)} pages")
 if problems:
     sys.exit("\n".join(problems))

@@ -33,14 +33,6 @@ TEST(Keys, EveryRowStandsInTheReference) {
     }
 }
 
-TEST(Keys, ExamplesOfTheReferenceLoad) {
-  std::ifstream in(SQUALL_SOURCE_DIR "/docs/scenario.md");
-  const std::string page{std::istreambuf_iterator<char>(in), {}};
-  const std::size_t begin = page.find("```yaml\n") + 8;
-  const auto result = load_scenario_text(page.substr(begin, page.find("```", begin) - begin), "page", "", catalog_for_tests());
-  EXPECT_EQ(result.diagnostics.print(), "");
-}
-
 class Examples : public testing::TestWithParam<const char*> {};
 
 TEST_P(Examples, LoadWithoutAMistake) {
