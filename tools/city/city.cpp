@@ -55,7 +55,9 @@ City::City(const Options& options)
 
   auto& tcp_worker = add_worker(message_workers_);
   tcp_ = std::make_unique<TcpEcho>(tcp_worker, TcpEcho::Framing::kNewline);
-  tcp_prefix_ = std::make_unique<TcpEcho>(tcp_worker, TcpEcho::Framing::kPrefix);
+  tcp_prefix_ = std::make_unique<TcpEcho>(tcp_worker, TcpEcho::Framing::kPrefix, [this](std::string_view message) {
+    transactions().take_file(message, monotonic_ns());
+  });
   if (options.tcp) ports_.tcp = tcp_->listen(to_endpoint<Tcp>(*options.tcp));
   if (options.tcp_prefix)
     ports_.tcp_prefix = tcp_prefix_->listen(to_endpoint<Tcp>(*options.tcp_prefix));
@@ -66,7 +68,10 @@ City::City(const Options& options)
   if (options.udp) ports_.udp = udp_->listen(to_endpoint<Udp>(*options.udp));
   if (options.udp_echo) ports_.udp_echo = udp_echo_->listen(to_endpoint<Udp>(*options.udp_echo));
 
-  if (options.mqtt) mqtt_ = std::make_unique<MqttSubscriber>(*options.mqtt);
+  if (!options.mqtt) return;
+  mqtt_ = std::make_unique<MqttSubscriber>(*options.mqtt, [this](std::string_view name, std::string_view payload) {
+    if (name == "tx") transactions().take_message(payload, monotonic_ns());
+  });
 }
 
 City::~City() {

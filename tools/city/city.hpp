@@ -48,6 +48,7 @@ class City {
   void apply(const Behaviour& behaviour);
   const Behaviour& behaviour() const { return behaviour_; }
   CmsDesk& cms() { return http_->cms(); }
+  TransactionDesk& transactions() { return http_->transactions(); }
 
  private:
   Worker& add_worker(std::vector<std::unique_ptr<Worker>>& group);

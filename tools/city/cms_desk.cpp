@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
+
+#include "draws.hpp"
 
 namespace squall::city {
 namespace {
@@ -16,11 +17,6 @@ constexpr double kLargestBytes = 2e6;
 constexpr std::size_t kSmallestBytes = 200;
 
 enum Purpose : std::uint64_t { kId, kError, kNever, kDelay, kDelay2, kMissing, kSize, kSize2 };
-
-/// In (0, 1), from 53 bits.
-double to_unit(std::uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53; }
-
-double normal(double a, double b) { return std::sqrt(-2 * std::log(a)) * std::cos(2 * std::numbers::pi * b); }
 
 std::string key_of(std::string_view site, std::string_view record) { return fmt::format("{}/{}", site, record); }
 
@@ -36,7 +32,7 @@ CmsDesk::Page CmsDesk::page(std::string_view site, std::string_view path, std::i
   const std::uint64_t name = XXH64(path.data(), path.size(), XXH64(site.data(), site.size(), 0));
   Page page;
   page.is_there = draw(name, kMissing) >= behaviour_.missing_rate;
-  const double size = kMedianBytes * std::exp(kSigma * normal(draw(name, kSize), draw(name, kSize2)));
+  const double size = kMedianBytes * std::exp(kSigma * to_normal(draw(name, kSize), draw(name, kSize2)));
   page.bytes = std::max(kSmallestBytes, static_cast<std::size_t>(std::min(size, kLargestBytes)));
   const std::size_t slash = path.rfind('/');
   const auto record = slash == std::string_view::npos ? path : path.substr(slash + 1);
@@ -85,7 +81,7 @@ std::optional<std::string> CmsDesk::end_job(std::string_view id, std::int64_t no
     ++counts_.never;
     return result;
   }
-  const double factor = std::exp(behaviour_.visible_sigma * normal(draw(job.number, kDelay), draw(job.number, kDelay2)));
+  const double factor = std::exp(behaviour_.visible_sigma * to_normal(draw(job.number, kDelay), draw(job.number, kDelay2)));
   const std::int64_t at = now_ns + std::llround(static_cast<double>(behaviour_.visible_after_ns) * factor);
   visible_[key_of(job.site, job.record)].push_back(at);
   journal_.push_back({at, "visible", job.number, job.record, job.site, job.type, ""});

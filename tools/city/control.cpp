@@ -100,6 +100,34 @@ std::string describe(const std::vector<CmsDesk::Event>& events) {
   return list.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+TransactionBehaviour read_transactions(Wishes wishes) {
+  TransactionBehaviour behaviour;
+  behaviour.visible_after_ns = to_ns(wishes.take("visible_s", 0.2, kMaxSeconds), 1e9);
+  behaviour.visible_sigma = wishes.take("visible_sigma", 0, 3);
+  behaviour.drop_rate = wishes.take("drop", 0, 1);
+  behaviour.double_rate = wishes.take("double", 0, 1);
+  behaviour.double_within_ns = to_ns(wishes.take("double_s", 0.1, kMaxSeconds), 1e9);
+  behaviour.seed = static_cast<std::uint64_t>(wishes.take("seed", 1, 1e15));
+  wishes.expect_no_more();
+  if (behaviour.drop_rate + behaviour.double_rate > 1)
+    throw std::invalid_argument("drop and double are more than 1 together");
+  return behaviour;
+}
+
+std::string describe(const TransactionDesk::Counts& counts) {
+  return Json{{"published", counts.published}, {"dropped", counts.dropped}, {"doubled", counts.doubled},
+              {"visible", counts.visible},     {"files", counts.files},     {"file_bytes", counts.file_bytes},
+              {"early_files", counts.early_files}, {"unnamed", counts.unnamed}}.dump();
+}
+
+std::string describe(const std::vector<TransactionDesk::Event>& events) {
+  Json list = Json::array();
+  for (const auto& event : events) {
+    list.push_back({{"at_ns", event.at_ns}, {"what", event.what}, {"id", event.id}, {"bytes", event.bytes}});
+  }
+  return list.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace
 
 std::uint16_t Control::listen(const asio::ip::tcp::endpoint& address) {
@@ -161,6 +189,8 @@ Control::Reply Control::answer(std::string_view method, std::string_view path,
   if (method == "GET" && path == "/behaviour") return {200, describe(city_.behaviour())};
   if (method == "GET" && path == "/cms") return {200, describe(city_.cms().counts())};
   if (method == "GET" && path == "/cms/journal") return {200, describe(city_.cms().journal(monotonic_ns()))};
+  if (method == "GET" && path == "/tx") return {200, describe(city_.transactions().counts(monotonic_ns()))};
+  if (method == "GET" && path == "/tx/journal") return {200, describe(city_.transactions().journal(monotonic_ns()))};
   if (method != "POST") return {404, R"({"error":"no such path; see city --help"})"};
 
   if (path == "/reset") {
@@ -170,6 +200,10 @@ Control::Reply Control::answer(std::string_view method, std::string_view path,
   if (path == "/cms") {
     city_.cms().behave(read_cms(Wishes(body)));
     return {200, describe(city_.cms().counts())};
+  }
+  if (path == "/tx") {
+    city_.transactions().behave(read_transactions(Wishes(body)));
+    return {200, describe(city_.transactions().counts(monotonic_ns()))};
   }
   Behaviour behaviour = city_.behaviour();
   if (path == "/stall") {

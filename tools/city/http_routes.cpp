@@ -322,6 +322,13 @@ void cms(Visit& visit, Answer& answer) {
   answer.own_text = std::move(*result);
 }
 
+/// GET /tx/ID: what has become of a message, once it is visible.
+void transaction(Visit& visit, Answer& answer) {
+  const auto seen = visit.shared.transactions.seen(visit.rest, monotonic_ns());
+  if (seen == 0) return refuse(answer, 404, "no such transaction is visible");
+  reply_json(answer, 200, {{"id", visit.rest}, {"seen", seen}});
+}
+
 void unknown(Visit&, Answer& answer) { refuse(answer, 404, "the city has no such path"); }
 
 constexpr bool kKeeps = true, kPasses = false;
@@ -353,6 +360,7 @@ constexpr Route kRoutes[] = {
     {"mem", kPasses, Route::kRead, memory},
     {"s", kPasses, Route::kRead, site_page},
     {"cms", kKeeps, Route::kWrite, cms},
+    {"tx", kPasses, Route::kRead, transaction},
 };
 constexpr Route kUnknown = {"?", kPasses, Route::kAny, unknown};
 

@@ -12,6 +12,7 @@
 #include "filler.hpp"
 #include "http_request.hpp"
 #include "login_book.hpp"
+#include "transaction_desk.hpp"
 
 namespace squall::city {
 
@@ -44,6 +45,7 @@ struct HttpShared {
   Filler filler;
   LoginBook logins;
   CmsDesk cms;
+  TransactionDesk transactions;
   std::array<std::atomic<std::uint64_t>, kMaxErrorEvery + 1> error_every{};  // requests seen, by N
   std::atomic<std::uint64_t> numbered{0};  // answers of /numbered
   std::atomic<std::uint64_t> connections{0};  // gives connections their number in the journal

@@ -67,6 +67,7 @@ void HttpServer::reset() {
   for (auto& count : shared_.error_every) count = 0;
   shared_.logins.clear();
   shared_.cms.reset();
+  shared_.transactions.reset();
   for (auto& desk : desks_) {
     desk->worker.ask([&desk] {
       ++desk->resets;

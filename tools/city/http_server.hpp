@@ -25,6 +25,7 @@ class HttpServer {
   void add_to(HttpCounters& plain, HttpCounters& tls);
   void reset();
   CmsDesk& cms() { return shared_.cms; }
+  TransactionDesk& transactions() { return shared_.transactions; }
 
  private:
   HttpDesk& desk_of(const Worker& worker);

@@ -22,7 +22,8 @@ std::string_view second_level(std::string_view topic) {
 
 }  // namespace
 
-MqttSubscriber::MqttSubscriber(Options options) : options_(std::move(options)) {
+MqttSubscriber::MqttSubscriber(Options options, OnMessage on_message)
+    : options_(std::move(options)), on_message_(std::move(on_message)) {
   mosquitto_lib_init();
   client_ = mosquitto_new(fmt::format("city-{}", getpid()).c_str(), true, this);
   if (!client_) throw std::runtime_error("cannot make an MQTT client");
@@ -97,12 +98,15 @@ void MqttSubscriber::on_connected(int reason) {
 
 void MqttSubscriber::on_message(const mosquitto_message& message) {
   const auto size = static_cast<std::uint64_t>(message.payloadlen);
+  const auto name = second_level(message.topic);
+  // Before it is counted: who waits for the count finds what it brought.
+  on_message_(name, {static_cast<const char*>(message.payload), size});
   const std::lock_guard lock(mutex_);
   ++counters_.messages;
   counters_.bytes += size;
   if (message.retain) ++counters_.retained;
   if (message.qos >= 0 && message.qos <= 2) ++counters_.by_qos[message.qos];
-  counters_.by_class.at(second_level(message.topic)) += Tally{1, size};
+  counters_.by_class.at(name) += Tally{1, size};
 }
 
 MqttCounters MqttSubscriber::counters() {

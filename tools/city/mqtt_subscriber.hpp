@@ -6,8 +6,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "counters.hpp"
@@ -26,7 +28,10 @@ class MqttSubscriber {
     int qos = 1;
   };
 
-  explicit MqttSubscriber(Options options);
+  /// Who else looks at each message, on the subscriber's own thread. `name` is its class.
+  using OnMessage = std::function<void(std::string_view name, std::string_view payload)>;
+
+  MqttSubscriber(Options options, OnMessage on_message);
   ~MqttSubscriber();
   MqttSubscriber(const MqttSubscriber&) = delete;
   MqttSubscriber& operator=(const MqttSubscriber&) = delete;
@@ -44,6 +49,7 @@ class MqttSubscriber {
   void on_message(const mosquitto_message& message);
 
   const Options options_;
+  const OnMessage on_message_;
   mosquitto* client_ = nullptr;
   std::atomic<bool> is_stopping_{false};
   std::mutex mutex_;  // guards counters_

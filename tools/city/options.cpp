@@ -51,6 +51,8 @@ Control port:  GET /counters   POST /reset   GET /behaviour   POST /calm
   POST /close  {"after":7,"announce":true}                     end connections after so many answers
   POST /cms    {"visible_s":2,"visible_sigma":0,"errors":0.1,"never":0.05,"missing":0.02,"seed":1}   jobs and pages
   GET /cms     GET /cms/journal                                what jobs there were, and when
+  POST /tx     {"visible_s":0.2,"visible_sigma":0,"drop":0.01,"double":0.01,"double_s":0.1,"seed":1}   transactions
+  GET /tx      GET /tx/journal                                 what messages and files there were, and when
 )";
 
 namespace {

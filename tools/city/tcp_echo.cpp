@@ -40,6 +40,7 @@ TcpEcho::Messages TcpEcho::count_whole(std::string_view buffered) {
     counters_.bytes += message.size();
     counters_.wire_bytes += framed_size;
     counters_.by_class.at(class_of_payload(message, "tcp")) += Tally{1, message.size()};
+    if (on_message_) on_message_(message);
     whole.size += framed_size;
   };
   for (;;) {

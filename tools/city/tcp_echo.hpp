@@ -3,6 +3,10 @@
 // that many bytes.
 #pragma once
 
+#include <functional>
+#include <string_view>
+#include <utility>
+
 #include "counters.hpp"
 #include "worker.hpp"
 
@@ -14,7 +18,11 @@ class TcpEcho {
   static constexpr std::size_t kMaxMessageSize = 16
                                                  << 20;  // a connection that sends more is closed
 
-  TcpEcho(Worker& worker, Framing framing) : worker_(worker), framing_(framing) {}
+  /// Who else looks at each whole message, on the worker's thread.
+  using OnMessage = std::function<void(std::string_view message)>;
+
+  TcpEcho(Worker& worker, Framing framing, OnMessage on_message = {})
+      : worker_(worker), framing_(framing), on_message_(std::move(on_message)) {}
   /// Returns the bound port. Throws boost::system::system_error. Before the worker starts.
   unsigned short listen(const asio::ip::tcp::endpoint& address);
   TcpCounters counters();
@@ -30,6 +38,7 @@ class TcpEcho {
 
   Worker& worker_;
   const Framing framing_;
+  const OnMessage on_message_;
   TcpCounters counters_;
 };
 
