@@ -3,6 +3,7 @@
 #include "engine/user.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/population.hpp"
 #include "engine/shard.hpp"
@@ -207,11 +208,16 @@ User::Next User::fail_step(const Instruction& code, ErrorClass error, std::strin
     shard.note_step_failure(population_.plan().spec->name, detail);
   }
   if (UserObserver* observer = shard.observer()) observer->step_failed(*code.step, error, detail);
-  for (Frame& frame : frames_) {
-    frame.has_failed = true;
-    frame.error = error;
-  }
+  blame_groups(error);
   return after_failure(code, error);
+}
+
+// What comes after a failure may fail because of it: the first one names the group.
+void User::blame_groups(ErrorClass error) {
+  for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+    if (frame->code->code == Instruction::Code::until) return;   // a failed poll is a failed sample, and polling goes on
+    if (!std::exchange(frame->has_failed, true)) frame->error = error;
+  }
 }
 
 User::Next User::after_failure(const Instruction& code, ErrorClass error) {
@@ -219,8 +225,8 @@ User::Next User::after_failure(const Instruction& code, ErrorClass error) {
     end_for_want_of_data();
     return Next::stop;
   }
-  const OnFailure action = code.step->on_failure.value_or(code.must_hold ? OnFailure::stop_user
-                                                                          : OnFailure::proceed);
+  const OnFailure otherwise = code.must_hold && !code.in_until ? OnFailure::stop_user : OnFailure::proceed;
+  const OnFailure action = code.step->on_failure.value_or(otherwise);
   switch (action) {
     case OnFailure::proceed: ++pc_; return Next::go_on;
     case OnFailure::abort_run: population_.shard().abort_run(population_.plan().spec->name); [[fallthrough]];
@@ -241,10 +247,11 @@ void User::leave(End end, ErrorClass error) {
     const Instruction::Code kind = frame.code->code;
     const bool has_series = kind == Instruction::Code::group || kind == Instruction::Code::barrier ||
                             (kind == Instruction::Code::until && frame.code->index != kNone);
-    if (has_series) {
-      close_group(frame, end == End::cut || end == End::out_of_data ? Outcome::cancelled : Outcome::failed,
-                  error == ErrorClass::none ? frame.error : error);
-    }
+    if (!has_series) continue;
+    // Without a failure the word `interrupt` ended it: the scenario found something wrong itself. What ended for want of
+    // data or of a token is cut, as by the stop.
+    const ErrorClass own = frame.has_failed ? frame.error : error == ErrorClass::none ? ErrorClass::check : error;
+    close_group(frame, end == End::interrupted ? Outcome::failed : Outcome::cancelled, own);
   }
   UserObserver* observer = population_.shard().observer();
   if (observer && !program_->code.empty()) tell_end(*observer, end);
@@ -263,8 +270,8 @@ void User::close_group(Frame& frame, Outcome outcome, ErrorClass error) {
   const std::uint64_t begin = frame.begin_ns ? frame.begin_ns : due_ns_;
   sample.due_ns = sample.started_ns = shard.run_time(begin);
   sample.ended_ns = shard.run_time(is_group && frame.end_ns ? frame.end_ns : std::max(due_ns_, begin));
-  sample.outcome = outcome;
-  sample.error = outcome == Outcome::ok ? ErrorClass::none : error;
+  sample.outcome = outcome == Outcome::failed && error == ErrorClass::timeout ? Outcome::timeout : outcome;
+  sample.error = outcome == Outcome::ok || outcome == Outcome::cancelled ? ErrorClass::none : error;
   shard.record(sample);
   if (UserObserver* observer = shard.observer()) observer->group_ends(shard.plan().series().key(sample.series), sample);
 }

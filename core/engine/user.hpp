@@ -126,6 +126,8 @@ class User final : public Scope {
   /// A step failed without an operation (a name without a value …): counted as a failed sample.
   Next fail_step(const Instruction& code, ErrorClass error, std::string_view detail);
   Next after_failure(const Instruction& code, ErrorClass error);
+  /// A step failed with this class: so have the groups around it, as far as an `until`.
+  void blame_groups(ErrorClass error);
   void leave(End end, ErrorClass error);            // ends the part that runs
   /// A task's step has asked for a record of data with `on_end: stop_task`, and none was left.
   bool has_no_data_left() const;

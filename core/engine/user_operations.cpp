@@ -222,14 +222,10 @@ void User::on_call_done(Call& call) {
 
   for (Frame& frame : frames_) {
     if (frame.code->code == Instruction::Code::group) frame.end_ns = due_ns_;
-    // A poll that fails is a failed sample; its until goes on, and so does a group around it.
-    if (outcome != Outcome::ok && !code.in_until) {
-      frame.has_failed = true;
-      frame.error = error;
-    }
   }
   if (outcome == Outcome::cancelled) return leave(End::cut, ErrorClass::none);
   if (outcome != Outcome::ok) {
+    blame_groups(error);
     if (after_failure(code, error) == Next::stop) return;
     return run();
   }

@@ -227,17 +227,14 @@ User::Next User::poll_again(const Instruction& code) {
   const std::uint64_t next_poll = std::max(
       due_ns_, frame.begin_ns + frame.count * static_cast<std::uint64_t>(what.every_ns));
   if (what.timeout_ns > 0 && next_poll > frame.end_ns) {
+    if (due_ns_ < frame.end_ns) return wait_until(frame.end_ns);   // no further poll, but its time is not over
     Frame done = frame;
     frames_.pop_back();
-    due_ns_ = std::max(due_ns_, done.end_ns);
     if (code.index != kNone) close_group(done, Outcome::timeout, ErrorClass::timeout);
     if (UserObserver* observer = population_.shard().observer()) {
       observer->step_failed(*code.step, ErrorClass::timeout, "not satisfied in time");
     }
-    for (Frame& outer : frames_) {
-      outer.has_failed = true;
-      outer.error = ErrorClass::timeout;
-    }
+    blame_groups(ErrorClass::timeout);
     return after_failure(code, ErrorClass::timeout);
   }
   pc_ = code.target;
