@@ -246,7 +246,7 @@ class City:
     def env(self):
         names = {"CITY_HTTP": f"http://127.0.0.1:{self.http}", "CITY_HTTPS": f"https://127.0.0.1:{self.https}",
                  "CITY_UDP": f"udp://127.0.0.1:{self.udp}", "CITY_DUMP": f"tcp://127.0.0.1:{self.dump}",
-                 "CITY_TCP": f"tcp://127.0.0.1:{self.tcp}"}
+                 "CITY_TCP": f"tcp://127.0.0.1:{self.tcp}", "CITY_TCP_PREFIX": f"tcp://127.0.0.1:{self.tcp_prefix}"}
         if self.broker:
             names["CITY_BROKER"] = self.broker.url
         return names

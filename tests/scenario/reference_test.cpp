@@ -40,8 +40,8 @@ TEST_P(Examples, LoadWithoutAMistake) {
   ASSERT_TRUE(result) << result.diagnostics.print();
   EXPECT_EQ(result.diagnostics.print(), "");
 }
-INSTANTIATE_TEST_SUITE_P(All, Examples, testing::Values("hello.yaml", "hello-login.yaml", "city-mix.yaml", "dump-and-requests.yaml", "cms/cms.yaml",
-                                                             "replay/replay.yaml"));
+INSTANTIATE_TEST_SUITE_P(All, Examples, testing::Values("hello.yaml", "hello-login.yaml", "city-mix.yaml", "dump-and-requests.yaml", "transaction.yaml",
+                                                             "cms/cms.yaml", "replay/replay.yaml"));
 
 class NoUser : public Scope {
  public:
