@@ -108,7 +108,10 @@ class OpenPopulation final : public Population {
     // A finished task's arrivals are no longer generated; the others keep their rate.
     if (task_is_finished(planned)) return not_due();
     const std::uint32_t entry = eligible_instead_of(planned, arrival);
-    if (!waiting_.empty()) return wait(entry, arrival);
+    if (!waiting_.empty()) {   // who waits before it takes the next user; so that there is one for this, too
+      wait(entry, arrival);
+      return start_another();
+    }
     User* user = free_user();
     if (!user) return wait(entry, arrival);
     switch (take_iteration_token(entry, user)) {
@@ -148,20 +151,23 @@ class OpenPopulation final : public Population {
 
   /// nullptr: none is free now; one may have been started, and tells when it is.
   User* free_user() {
+    if (User* user = take_free()) return user;
+    start_another();
+    return take_free();   // without on_start it is free at once
+  }
+
+  User* take_free() {
     while (!free_.empty()) {
       User& user = user_at(free_.top());
       free_.pop();
       if (user.state() == User::State::free) return &user;
     }
-    for (; made_ < plan().users; ++made_) {
-      if (!owns(made_)) continue;
-      User& user = user_at(made_++);
-      start(user);   // without on_start it is free at once, and stands in free_
-      if (user.state() != User::State::free) return nullptr;
-      free_.pop();
-      return &user;
-    }
     return nullptr;
+  }
+
+  void start_another() {
+    while (made_ < plan().users && !owns(made_)) ++made_;
+    if (made_ < plan().users) start(user_at(made_++));
   }
 
   ArrivalSequence arrivals_;

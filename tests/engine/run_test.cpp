@@ -74,6 +74,42 @@ TEST_P(BudgetOverShards, IterationsOfAPopulationEndTheRun) {
 
 INSTANTIATE_TEST_SUITE_P(Shards, BudgetOverShards, ::testing::Values(1u, 2u, 3u, 8u));
 
+/// 100 arrivals a second for 5 s, each of which keeps its user for 300 ms: 30 users are needed.
+PopulationSpec& busy_arrivals(ScenarioBuilder& builder) {
+  const auto task = builder.task("page", {0});
+  PopulationSpec& population = builder.population("visitors", {{task, 1.0}});
+  population.load.model = Load::Model::open;
+  population.load.rate_per_s = 100;
+  builder.scenario.run.for_ns = 5 * kS;
+  script() = {};
+  script().on_start = takes(300 * kMs);
+  return population;
+}
+
+class OpenLoad : public ::testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(OpenLoad, ArrivalsThatWaitForATokenAllGetAUserWhenItComes) {
+  ScenarioBuilder builder;
+  busy_arrivals(builder).stop_after.iterations = 400;
+  VirtualRun run(builder.scenario, GetParam());
+  run.delay_grants(25 * kMs);
+  const RunResult result = run.run();
+  EXPECT_EQ(series_named(result, "page").counts.ok, 400u);
+  // A few waited for the first tokens, and nobody behind them.
+  EXPECT_LE(population_of(result).blocked.max_ns(), static_cast<std::uint64_t>(50 * kMs));
+}
+
+TEST_P(OpenLoad, ArrivalsThatWaitForAStartingUserEachHaveOneStarted) {
+  ScenarioBuilder builder;
+  busy_arrivals(builder).on_start.push_back(builder.operation(1, "login"));
+  const RunResult result = VirtualRun(builder.scenario, GetParam()).run();
+  EXPECT_EQ(series_named(result, "page").counts.ok, 500u);
+  EXPECT_EQ(population_of(result).iterations.waiting, 0u);
+  EXPECT_LE(population_of(result).blocked.max_ns(), static_cast<std::uint64_t>(301 * kMs));   // a login
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, OpenLoad, ::testing::Values(1u, 2u));
+
 TEST(Fleet, RunsExactlyTheOccurrencesThatBelongToTheRun) {
   for (const std::uint32_t shards : {1u, 2u}) {
     ScenarioBuilder builder;

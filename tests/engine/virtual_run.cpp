@@ -198,14 +198,13 @@ void VirtualRun::at(std::int64_t run_time_ns, std::function<void(VirtualRun&)> w
 RunResult VirtualRun::run() {
   for (auto& shard : shards_) EXPECT_EQ(shard->prepare(kZeroNs), "");
   std::uint64_t next_tick = kZeroNs + 1'000'000'000;
-  std::uint64_t now = 0;
   while (!controller_->is_finished()) {
     std::uint64_t next = next_tick;
     for (std::size_t i = 0; i < loops_.size(); ++i) {
       if (!shards_[i]->is_finished()) next = std::min(next, loops_[i]->next_event_ns());
     }
     if (!events_.empty()) next = std::min(next, events_.begin()->first);
-    next = now = std::max(next, now);   // what another shard posted is there now, not at its last turn
+    next = now_ns_ = std::max(next, now_ns_);   // what another shard posted is there now, not at its last turn
     controller_->set_now(static_cast<std::int64_t>(next) - static_cast<std::int64_t>(kZeroNs));
     for (std::size_t i = 0; i < loops_.size(); ++i) {
       if (!shards_[i]->is_finished() && loops_[i]->next_event_ns() <= next) loops_[i]->advance_to(next);
@@ -232,7 +231,11 @@ RunResult VirtualRun::run() {
 }
 
 void VirtualRun::grant(std::uint32_t shard, std::uint32_t budget, const BudgetGrant& grant) {
-  loops_[shard]->post([this, shard, budget, grant] { shards_[shard]->accept(budget, grant); });
+  const auto give = [this, shard, budget, grant](VirtualRun&) {
+    loops_[shard]->post([this, shard, budget, grant] { shards_[shard]->accept(budget, grant); });
+  };
+  if (grant_delay_ns_ == 0) return give(*this);
+  events_.emplace(now_ns_ + grant_delay_ns_, give);
 }
 void VirtualRun::stop(std::uint32_t shard, std::int64_t drain_ns, std::int64_t grace_ns) {
   loops_[shard]->post([this, shard, drain_ns, grace_ns] { shards_[shard]->stop(drain_ns, grace_ns); });

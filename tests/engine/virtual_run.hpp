@@ -60,6 +60,9 @@ class VirtualRun final : public ShardLink {
   void at(std::int64_t run_time_ns, std::function<void(VirtualRun&)> what);
   RunResult run();
 
+  /// Grants of budgets reach their shard only so much later.
+  void delay_grants(std::uint64_t ns) { grant_delay_ns_ = ns; }
+
   Controller& controller() { return *controller_; }
   const std::vector<PlanError>& errors() const { return errors_; }
 
@@ -80,6 +83,7 @@ class VirtualRun final : public ShardLink {
   std::vector<std::unique_ptr<Loop>> loops_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::multimap<std::uint64_t, std::function<void(VirtualRun&)>> events_;
+  std::uint64_t now_ns_ = 0, grant_delay_ns_ = 0;
 };
 
 /// Value of quantile q of a series by its step name, in ns; main phase.
