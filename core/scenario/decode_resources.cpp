@@ -258,7 +258,7 @@ std::uint32_t Decoder::decode_payload(const std::string& name, const Node& given
   scenario_.payloads.push_back({});
   scenario_.payloads.back().name = name;
   const std::size_t errors = diagnostics_.count(Severity::error);
-  check_payload_files(given);
+  check_files(given);
   if (diagnostics_.count(Severity::error) > errors) return index;  // a refused file is not opened
   const Value description = raw_value(given, scope);
   BoundNames names(*this, scope);
@@ -272,18 +272,24 @@ std::uint32_t Decoder::decode_payload(const std::string& name, const Node& given
   return index;
 }
 
-void Decoder::check_payload_files(const Node& node) {
+bool Decoder::check_files(const Node& node) {
+  bool is_good = true;
   for (std::size_t i = 0; i < node.items.size(); ++i) {
     const Node& item = node.items[i];
     const bool names_file = node.is_map() && (node.keys[i].text == "file" || node.keys[i].text == "template");
     if (!names_file || !item.is_scalar()) {
-      check_payload_files(item);
+      is_good = check_files(item) && is_good;
       continue;
     }
-    if (item.text.find("${") != item.text.npos) continue;
+    if (item.text.find("${") != item.text.npos || !options_.read_files) continue;
     fs::path full;
-    if (std::string why = refuse_path(folder_, item.text, full); !why.empty() && options_.read_files) error(item, std::move(why));
+    const bool may_be_folder = node.keys[i].text == "file";   // its files, one after the other
+    std::string why = refuse_path(folder_, item.text, full, may_be_folder);
+    if (why.empty()) continue;
+    error(item, std::move(why));
+    is_good = false;
   }
+  return is_good;
 }
 
 // ---- run, outputs, thresholds

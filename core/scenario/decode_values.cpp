@@ -302,7 +302,7 @@ std::optional<Distribution> Decoder::distribution(const Node& map, const NameSco
   NameScope fixed = scope;
   fixed.varies = false;
   const auto description = value(map, fixed);
-  if (!description) return std::nullopt;
+  if (!description || !check_files(map)) return std::nullopt;
   BoundNames names(*this, scope);
   auto made = make_distribution(*description, unit, {&names, folder_});
   if (made) return std::move(*made);

@@ -119,7 +119,8 @@ class Decoder {
   void decode_dataset(const Node& key, const Node& node);
   void decode_payloads(const Node* node);
   std::uint32_t decode_payload(const std::string& name, const Node& node, const NameScope& scope);
-  void check_payload_files(const Node& node);
+  /// Every `file` and `template` of a payload or a distribution; false after a mistake.
+  bool check_files(const Node& node);
   void decode_run(const Node* node);
   void decode_outputs(const Node* node);
   void decode_thresholds(const Node* node);

@@ -11,7 +11,7 @@ namespace squall {
 
 namespace fs = std::filesystem;
 
-std::string refuse_path(const std::string& folder, const std::string& path, fs::path& full) {
+std::string refuse_path(const std::string& folder, const std::string& path, fs::path& full, bool may_be_folder) {
   if (path.empty()) return "the file has no name";
   if (fs::path(path).is_absolute()) return fmt::format("'{}' is an absolute path; files lie in the scenario's folder or below", path);
   std::error_code failed;
@@ -21,6 +21,14 @@ std::string refuse_path(const std::string& folder, const std::string& path, fs::
   if (failed || root_end != root.end()) return fmt::format("'{}' leads out of the scenario's folder", path);
   const fs::file_status status = fs::status(full, failed);
   if (!fs::exists(status)) return fmt::format("no file '{}'", path);
+  if (fs::is_directory(status) && may_be_folder) {
+    fs::path file;
+    for (const auto& entry : fs::directory_iterator(full, failed)) {
+      if (!entry.is_regular_file(failed)) continue;   // a folder in it is passed over
+      if (std::string why = refuse_path(folder, (fs::path(path) / entry.path().filename()).string(), file); !why.empty()) return why;
+    }
+    return failed ? fmt::format("the folder '{}' cannot be read", path) : "";
+  }
   if (fs::is_directory(status)) return fmt::format("'{}' is a directory", path);
   if (!fs::is_regular_file(status)) return fmt::format("'{}' is no regular file", path);
   return "";
