@@ -34,18 +34,6 @@ std::string error_text(const sq_error& error) {
   return std::string(error.text, strnlen(error.text, sizeof(error.text)));
 }
 
-/// One iteration's end that a draw of gaps needs: user and occurrence, and nothing else.
-class GapScope final : public Scope {
- public:
-  std::int64_t unix_ns() const override { return 0; }
-  const Value* local(std::uint32_t) const override { return nullptr; }
-  std::optional<std::string_view> field(std::uint32_t, std::uint32_t) override { return std::nullopt; }
-  Value& state(std::uint32_t) override { return state_; }
-
- private:
-  Value state_;
-};
-
 }  // namespace
 
 class Plan::Builder final : public StepBinder {
@@ -439,7 +427,9 @@ class Plan::Builder final : public StepBinder {
       options.gap_ns = [gap = *drawn, seed = options.seed, population = options.population](
                            std::uint64_t user, std::uint64_t occurrence) {
         if (gap.is_fixed()) occurrence = 0;
-        RandomStream random{mix_words({seed, population, user, occurrence, 0x6761707Au})};
+        const std::uint64_t key = mix_words({seed, population, user, occurrence, 0x6761707Au});
+        // Without a user a trace reads the value of its stream's place; its first gap holds the phase, too.
+        RandomStream random{key, gap.is_trace() ? std::max<std::uint64_t>(occurrence, 1) - 1 : 0};
         return gap.sample_int(random);
       };
     }

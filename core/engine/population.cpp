@@ -95,6 +95,12 @@ void Population::cut(bool is_final) {
   check_end();
 }
 
+ArrivalSeries* Population::series(std::uint32_t slot) {
+  if (plan_.spec->load.model != Load::Model::open) return nullptr;
+  if (series_.empty()) series_.resize(plan_.spec->states);
+  return &series_[slot];
+}
+
 void Population::finish_task(std::uint32_t task) {
   bool is_ours = task == kNone;
   for (std::size_t entry = 0; entry < plan_.tasks.size(); ++entry) {

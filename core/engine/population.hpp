@@ -10,6 +10,7 @@
 #include "engine/plan.hpp"
 #include "engine/user.hpp"
 #include "load/budget.hpp"
+#include "payload/arrival_series.hpp"
 #include "stats/window_record.hpp"
 
 namespace squall {
@@ -58,6 +59,7 @@ class Population {
   void user_retires(bool begins) { begins ? ++retiring_ : --retiring_; }
   void* session(User& user, std::uint32_t protocol, std::string& error);
   void close_session(User& user);
+  ArrivalSeries* series(std::uint32_t slot);   // of open load; nullptr: its users have their own
   BudgetLease::Answer take_request_token(User& user);
   /// The operation that it was for did not begin.
   void give_back_request_token(User& user);
@@ -117,6 +119,7 @@ class Population {
   std::uint32_t owned_per_turn_ = 0;
   std::vector<bool> finished_;                 // by entry of plan().tasks
   bool has_needs_ = false;                     // of any entry
+  std::vector<ArrivalSeries> series_;          // by slot of generator state; empty until one is asked for
   std::vector<void*> sessions_;                // by (rank or session, protocol)
   std::uint64_t begin_ns_ = 0;
   std::uint64_t present_ = 0;

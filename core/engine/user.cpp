@@ -17,7 +17,6 @@ User::User(Population& population, std::uint64_t index, std::uint32_t rank)
   seed = shard.plan().scenario().seed;
   this->population = population.plan().index;
   user_index = index;
-  open = population.plan().spec->load.model == Load::Model::open;
   clock.user = next_turn.user = this;
   wait_.user = this;
   wait_.fire = [](TimerNode& node) noexcept { static_cast<Wait&>(node).user->resume(); };
@@ -38,6 +37,7 @@ User::~User() {
 void User::start() {
   state_ = State::starting;
   stop_after_part_ = false;
+  draws = kStartDraws;
   if (population_.plan().spec->eligible_at_user_start) records().eligible = population_.eligible_now();
   due_ns_ = ready_ns_ = population_.shard().loop().now_ns();
   run_part(Part::connect, population_.plan().connect);
@@ -49,8 +49,11 @@ void User::begin_iteration(std::uint32_t task, std::uint64_t due_ns, std::uint64
   state_ = State::iterating;
   task_ = task;
   iteration = turns_++;
-  arrival_index = open ? arrival : iteration;
+  const bool is_arrival = population_.plan().spec->load.model == Load::Model::open;
+  arrival_index = is_arrival ? arrival : iteration;
   draws = 0;
+  // What goes on from message to message is the population's in open load: see arrival_series.hpp.
+  if (is_arrival && states_) std::fill_n(states_.get(), population_.plan().spec->states, Value{});
   has_waited_ = false;
   due_ns_ = due_ns;
   ready_ns_ = ready_ns;

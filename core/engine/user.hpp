@@ -81,6 +81,7 @@ class User final : public Scope {
   const Value* setup(std::uint32_t slot) const override;
   std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) override;
   Value& state(std::uint32_t slot) override;
+  ArrivalSeries* series(std::uint32_t slot) override;
 
   struct Clock : TimerNode { User* user = nullptr; };
   struct NextTurn : Deferred { User* user = nullptr; };
@@ -99,6 +100,7 @@ class User final : public Scope {
     ErrorClass error = ErrorClass::none;
   };
   enum class Next : std::uint8_t { go_on, stop };   // of the interpreter
+  static constexpr std::uint64_t kStartDraws = std::uint64_t{1} << 32;   // on_start's are not those of the first iteration
   static constexpr std::uint64_t kIdlePassNs = 1'000'000;   // what a loop around nothing waits each time
   struct Held { std::uint32_t dataset, slot, record; bool for_user; };
   /// Of those who acquire exclusive records; user_records.cpp.

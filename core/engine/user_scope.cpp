@@ -89,8 +89,8 @@ std::optional<std::size_t> User::next_in_line(std::uint32_t dataset) {
   at.seed = seed;
   at.dataset = dataset;
   at.population = population;
-  at.user = open && part_ == Part::task ? 0 : user_index;
-  at.turn = open && part_ == Part::task ? arrival_index : iteration;
+  at.user = open ? 0 : user_index;
+  at.turn = open ? arrival_index : iteration;
   at.position = data.pick == Pick::random || data.pick == Pick::per_user ? 0 : shard.next_position(dataset);
   const auto record = pick_record(data.pick, data.on_end, data.size(), at);
   if (!record && data.on_end == OnEnd::stop_task) ended_data_ = dataset;
@@ -116,5 +116,7 @@ Value& User::state(std::uint32_t slot) {
   if (!states_) states_ = std::make_unique<Value[]>(population_.plan().spec->states);
   return states_[slot];
 }
+
+ArrivalSeries* User::series(std::uint32_t slot) { return population_.series(slot); }
 
 }  // namespace squall

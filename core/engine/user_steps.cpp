@@ -16,6 +16,7 @@ namespace squall {
 void User::run_part(Part part, const Program& program) {
   part_ = part;
   program_ = &program;
+  open = part == Part::task && population_.plan().spec->load.model == Load::Model::open;
   pc_ = 0;
   if (program.code.empty()) return leave(End::completed, ErrorClass::none);
   if (UserObserver* observer = population_.shard().observer()) observer->part_begins(*this, part_name());

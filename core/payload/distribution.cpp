@@ -39,6 +39,7 @@ Distribution Distribution::scaled(double by) const {
 
 bool Distribution::is_constant() const { return lowest() == highest(); }
 bool Distribution::is_fixed() const { return model_->is_fixed; }
+bool Distribution::is_trace() const { return model_->is_trace; }
 
 double Distribution::sample(Scope& scope) const {
   if (model_->is_fixed) {

@@ -26,6 +26,8 @@ class Distribution {
   bool is_constant() const;
   /// Drawn once per user: `fixed:` stands around it.
   bool is_fixed() const;
+  /// A file's values in order. Without a Scope its place is the stream's number of draws.
+  bool is_trace() const;
 
   /// One value. With a scope the draws are the iteration's, or with `fixed` the user's.
   double sample(Scope& scope) const;
@@ -58,6 +60,8 @@ class Distribution {
 struct DistributionContext {
   Names* names = nullptr;
   std::string folder;  // of the scenario file; relative paths begin here
+  /// Gaps of a schedule, each drawn for itself: a trace may stop it, markov has no memory to go on from.
+  bool is_gap = false;
 };
 
 /// Reads a scalar ("340ms", 12) or a map: {exponential: 7s, max: 70s}, {histogram: {0-1: 3}, unit:

@@ -16,6 +16,7 @@ struct Distribution::Model {
   bool clips = false;     // over: clip; else resample
   bool is_fixed = false;  // drawn once per user
   bool is_duration = false;
+  bool is_trace = false;
   std::uint64_t salt = 0;
   std::string text;
 

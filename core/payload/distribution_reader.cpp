@@ -89,6 +89,7 @@ class Reader {
 
     Distribution::Model model;
     model.is_duration = unit_ == UnitKind::duration;
+    model.is_trace = kind == "trace";
     model.text = describe(map, kind);
     auto shape = read_shape({kind, *find_key(map, kind), map, unit_, unit_text_, context_});
     if (!shape) refuse(shape.error().text);
@@ -156,6 +157,8 @@ class Reader {
     if ((kind == "trace" || kind == "markov") && !model.clips) {
       refuse("min and max of " + quote(kind) + " need over: clip (its values come in order)");
     }
+    if (kind == "trace" && model.shape->high() == HUGE_VAL && model.max < HUGE_VAL)
+      refuse("'max' would hide the end of the trace (on_end: stop)");
     if (model.clips) return check_sign(model, kind);
     RandomStream random{hash_text("bounds"), 0};
     constexpr int kDraws = 20'000;

@@ -184,6 +184,11 @@ class Name final : public Expression {
   ExpressionPtr fallback_;
 };
 
+bool is_replayable_call(const Function& function, const CallData& data) {
+  using Kind = Function::Kind;
+  return data.is_replayable && function.kind != Kind::varies && function.kind != Kind::state;
+}
+
 class NumberCall final : public Expression {
  public:
   NumberCall(const Function& function, CallData data)
@@ -206,6 +211,7 @@ class NumberCall final : public Expression {
     out = number_value(result);
     return true;
   }
+  bool is_replayable() const override { return is_replayable_call(function_, data_); }
 
  private:
   const Function& function_;  // in functions(), which lives as long as the program
@@ -231,6 +237,7 @@ class TextCall final : public Expression {
     out = {std::move(text)};
     return true;
   }
+  bool is_replayable() const override { return is_replayable_call(function_, data_); }
 
  private:
   const Function& function_;
@@ -256,6 +263,7 @@ class PickCall final : public Expression {
     const Expression* picked = function_.pick(evaluation, data_);
     return picked != nullptr && picked->value(evaluation, out);
   }
+  bool is_replayable() const override { return is_replayable_call(function_, data_); }
 
  private:
   const Function& function_;
@@ -307,8 +315,11 @@ const Function* find_function(std::string_view name) {
 
 Result<ExpressionPtr> make_call(const Function& function, CallData data) {
   bool folds = function.kind == Function::Kind::pure;
-  for (const ExpressionPtr& argument : data.arguments)
+  data.is_replayable = true;
+  for (const ExpressionPtr& argument : data.arguments) {
     folds = folds && argument->constant() != nullptr;
+    data.is_replayable = data.is_replayable && argument->is_replayable();
+  }
   if (function.prepare != nullptr) {
     if (std::string mistake = function.prepare(data); !mistake.empty())
       return Error{std::move(mistake)};

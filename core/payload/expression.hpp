@@ -46,6 +46,8 @@ class Expression {
   virtual bool value(Evaluation& evaluation, Value& out) const = 0;
   /// When it is always the same.
   virtual const Value* constant() const { return nullptr; }
+  /// Made of constants and draws alone: for another arrival it can be evaluated at this one's place.
+  virtual bool is_replayable() const { return constant() != nullptr; }
 };
 
 using ExpressionPtr = std::unique_ptr<const Expression>;
@@ -60,6 +62,7 @@ struct CallData {
   Arguments arguments;
   std::uint32_t state = 0;
   std::uint64_t salt = 0;  // of the id: tells user streams apart
+  bool is_replayable = false;  // all arguments are
   std::shared_ptr<const void>
       prepared;  // what Function::prepare has read out of constant arguments
 };
@@ -74,7 +77,8 @@ struct Function {
   std::uint8_t max_arguments = 0;
   enum class Kind : std::uint8_t {
     pure,    // of its arguments alone: folded when they are constant
-    varies,  // clock, random, bytes before it
+    draws,   // of its arguments and of random draws
+    varies,  // clock, bytes before it, the user's life
     state,   // has memory; an `id` argument, if any, comes first and is never a name
     words,   // bare words among its arguments are text
   } kind = Kind::pure;

@@ -1,9 +1,11 @@
 // Generators that go on from message to message: counters, walks, states, places, curves of the
-// day. What they remember is the user's; two mentions with one id go on with one series.
+// day. What they remember is the user's, in open load the population's (arrival_series.hpp); two mentions with one id
+// go on with one series.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "payload/arrival_series.hpp"
 #include "payload/expression.hpp"
 #include "payload/random_numbers.hpp"
 #include "payload/shape.hpp"
@@ -12,7 +14,8 @@
 namespace squall {
 namespace {
 
-// seq, seq(start), seq(start, step): how often this user came here before, times step, plus start.
+// seq, seq(start), seq(start, step): how often this user came here before (in open load: how many arrivals were before
+// this one), times step, plus start.
 bool seq(Evaluation& evaluation, const CallData& call, Number& out) {
   std::int64_t step = 1;
   if (call.arguments.size() > 1 &&
@@ -23,9 +26,17 @@ bool seq(Evaluation& evaluation, const CallData& call, Number& out) {
   std::int64_t current = 0;
   if (const auto* next = std::get_if<std::int64_t>(&state.data)) {
     current = *next;
-  } else if (!call.arguments.empty() &&
-             !whole_argument(evaluation, call, 0, "seq", INT64_MIN, INT64_MAX, current)) {
-    return false;
+  } else {
+    if (!call.arguments.empty() &&
+        !whole_argument(evaluation, call, 0, "seq", INT64_MIN, INT64_MAX, current)) {
+      return false;
+    }
+    std::int64_t before = 0;
+    const auto arrival = static_cast<std::int64_t>(evaluation.scope.arrival_index);
+    if (evaluation.scope.open && (__builtin_mul_overflow(arrival, step, &before) ||
+                                  __builtin_add_overflow(current, before, &current))) {
+      return evaluation.fail("seq: the counter is too large");
+    }
   }
   std::int64_t following = 0;
   if (__builtin_add_overflow(current, step, &following))
@@ -43,10 +54,19 @@ int decimals_of(const Expression& argument) {
   return point == std::string::npos ? 0 : static_cast<int>(text.size() - point - 1);
 }
 
+// In open load a series is computed from arrival 0 on, so what it is made of may not differ between arrivals but in
+// their draws.
+bool is_replayable(Evaluation& evaluation, const CallData& call, std::string_view function) {
+  if (!evaluation.scope.open || call.is_replayable) return true;
+  return evaluation.fail(std::string(function) +
+                         ": in open load its arguments are numbers and draws, not names");
+}
+
 // walk(id, start, step, min, max, decimals): begins at start; each step is uniform in ±step when
 // step is a plain number, else what the step expression gives. At the ends it is reflected. Printed
 // with as many decimals as start and step are written with.
 bool walk(Evaluation& evaluation, const CallData& call, Number& out) {
+  if (!is_replayable(evaluation, call, "walk")) return false;
   const auto& arguments = call.arguments;
   double low = -HUGE_VAL, high = HUGE_VAL;
   if (arguments.size() > 3 && !real_argument(evaluation, call, 3, low)) return false;
@@ -57,20 +77,24 @@ bool walk(Evaluation& evaluation, const CallData& call, Number& out) {
     return false;
 
   double place = 0;
-  const auto* before = std::get_if<double>(&evaluation.scope.state(call.state).data);
-  if (before == nullptr) {
-    if (!real_argument(evaluation, call, 1, place)) return false;
-  } else {
-    place = *before;
-    double step = 0;
-    if (!real_argument(evaluation, call, 2, step)) return false;
-    const bool is_width = arguments[2]->constant() != nullptr;
-    place += is_width ? step * (2 * Draw(evaluation.scope)->unit() - 1) : step;
-    if (place < low) place = 2 * low - place;
-    if (place > high) place = 2 * high - place;
-  }
-  place = std::fmin(std::fmax(place, low), high);  // a step wider than the range
-  evaluation.scope.state(call.state).data = place;
+  const auto next_place = [&](Value& memory) {
+    if (const auto* before = std::get_if<double>(&memory.data)) {
+      place = *before;
+      double step = 0;
+      if (!real_argument(evaluation, call, 2, step)) return false;
+      const bool is_width = arguments[2]->constant() != nullptr;
+      place += is_width ? step * (2 * Draw(evaluation.scope)->unit() - 1) : step;
+      if (place < low) place = 2 * low - place;
+      if (place > high) place = 2 * high - place;
+    } else if (!real_argument(evaluation, call, 1, place)) {
+      return false;
+    }
+    place = std::fmin(std::fmax(place, low), high);  // a step wider than the range
+    memory.data = place;
+    return true;
+  };
+  if (!go_on(evaluation.scope, call.state, next_place)) return false;
+  place = std::get<double>(evaluation.scope.state(call.state).data);
   const double scale = std::pow(10.0, static_cast<double>(decimals));
   out = Number::of(std::round(place * scale) / scale);
   return true;
@@ -180,34 +204,38 @@ struct Place {
 // geo.walk(id, longitude, latitude, metres, radius): begins there, moves `metres` a message with a
 // heading that wanders by some 20 degrees, and turns back towards the start beyond `radius` metres.
 bool geo_walk(Evaluation& evaluation, const CallData& call, std::string& out) {
+  if (!is_replayable(evaluation, call, "geo.walk")) return false;
   double metres = 0, radius = HUGE_VAL;
   if (!real_argument(evaluation, call, 3, metres)) return false;
   if (call.arguments.size() > 4 && !real_argument(evaluation, call, 4, radius)) return false;
-  Value& state = evaluation.scope.state(call.state);
   Place place;
-  auto* memory = std::get_if<std::string>(&state.data);
-  if (memory == nullptr) {
-    if (!real_argument(evaluation, call, 1, place.longitude) ||
-        !real_argument(evaluation, call, 2, place.latitude)) {
-      return false;
+  const auto next_place = [&](Value& memory) {
+    if (const auto* before = std::get_if<std::string>(&memory.data)) {
+      std::memcpy(&place, before->data(), sizeof place);
+      const double scale = std::cos(place.latitude * 0.017453292519943295);
+      const double east = (place.longitude - place.home_longitude) * kMetresPerDegree * scale;
+      const double north = (place.latitude - place.home_latitude) * kMetresPerDegree;
+      place.heading += 0.35 * draw_normal(*Draw(evaluation.scope));
+      if (std::hypot(east, north) > radius) place.heading = std::atan2(-north, -east);
+      place.longitude +=
+          metres * std::cos(place.heading) / (kMetresPerDegree * std::fmax(scale, 1e-6));
+      place.latitude = std::clamp(
+          place.latitude + metres * std::sin(place.heading) / kMetresPerDegree, -90.0, 90.0);
+    } else {
+      if (!real_argument(evaluation, call, 1, place.longitude) ||
+          !real_argument(evaluation, call, 2, place.latitude)) {
+        return false;
+      }
+      place.home_longitude = place.longitude;
+      place.home_latitude = place.latitude;
+      place.heading = 6.283185307179586 * Draw(evaluation.scope)->unit();
+      memory.data.emplace<std::string>(sizeof(Place), '\0');
     }
-    place.home_longitude = place.longitude;
-    place.home_latitude = place.latitude;
-    place.heading = 6.283185307179586 * Draw(evaluation.scope)->unit();
-    memory = &state.data.emplace<std::string>(sizeof(Place), '\0');
-  } else {
-    std::memcpy(&place, memory->data(), sizeof place);
-    const double scale = std::cos(place.latitude * 0.017453292519943295);
-    const double east = (place.longitude - place.home_longitude) * kMetresPerDegree * scale;
-    const double north = (place.latitude - place.home_latitude) * kMetresPerDegree;
-    place.heading += 0.35 * draw_normal(*Draw(evaluation.scope));
-    if (std::hypot(east, north) > radius) place.heading = std::atan2(-north, -east);
-    place.longitude +=
-        metres * std::cos(place.heading) / (kMetresPerDegree * std::fmax(scale, 1e-6));
-    place.latitude = std::clamp(
-        place.latitude + metres * std::sin(place.heading) / kMetresPerDegree, -90.0, 90.0);
-  }
-  std::memcpy(memory->data(), &place, sizeof place);
+    std::memcpy(std::get<std::string>(memory.data).data(), &place, sizeof place);
+    return true;
+  };
+  if (!go_on(evaluation.scope, call.state, next_place)) return false;
+  std::memcpy(&place, std::get<std::string>(evaluation.scope.state(call.state).data).data(), sizeof place);
   append_place(out, place.longitude, place.latitude);
   return true;
 }

@@ -33,6 +33,7 @@ class FieldScope final : public Scope {
     draws = user_.draws;
     return text;
   }
+  ArrivalSeries* series(std::uint32_t slot) override { return user_.series(slot); }
   Value& state(std::uint32_t slot) override {
     if (!is_dry_) return user_.state(slot);
     for (auto& [known, value] : copies_) {
@@ -129,11 +130,14 @@ void append_blob(const BlobContent& blob, Scope& scope, Body& body) {
   body.add_arena(*blob.arena, start, size - head);
 }
 
-// One after the other per user; users begin at different places, so that not all send the same.
+// One after the other per user; users begin at different places, so that not all send the same. In open load one
+// after the other by arrival.
 std::uint64_t next_turn(const FileContent& files, Scope& scope) {
   Value& state = scope.state(files.state);
   const auto* turn = std::get_if<std::int64_t>(&state.data);
-  const std::uint64_t now = turn == nullptr ? scope.user_index : static_cast<std::uint64_t>(*turn);
+  const std::uint64_t now = turn != nullptr ? static_cast<std::uint64_t>(*turn)
+                            : scope.open    ? scope.arrival_index
+                                            : scope.user_index;
   state.data = static_cast<std::int64_t>(now + 1);
   return now;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "payload/arrival_series.hpp"
+#include "payload/expression.hpp"
 #include "payload/random_numbers.hpp"
 
 namespace squall {
@@ -286,8 +288,8 @@ class Quantiles final : public Shape {
 
 class Trace final : public Shape {
  public:
-  Trace(std::vector<double> values, bool wraps, std::uint32_t state)
-      : values_(std::move(values)), wraps_(wraps), state_(state) {}
+  Trace(std::vector<double> values, TraceEnd end, std::uint32_t state)
+      : values_(std::move(values)), end_(end), state_(state) {}
   double draw(RandomStream& random, Scope* scope) const override {
     std::uint64_t place = 0;
     if (scope == nullptr) {
@@ -295,11 +297,12 @@ class Trace final : public Shape {
     } else {
       Value& state = scope->state(state_);
       const auto* next = std::get_if<std::int64_t>(&state.data);
-      place = next == nullptr ? 0 : static_cast<std::uint64_t>(*next);
+      place = next != nullptr ? static_cast<std::uint64_t>(*next) : scope->open ? scope->arrival_index : 0;
       state.data = static_cast<std::int64_t>(place + 1);
     }
-    if (place >= values_.size()) place = wraps_ ? place % values_.size() : values_.size() - 1;
-    return values_[place];
+    if (place < values_.size()) return values_[place];
+    if (end_ == TraceEnd::stop) return HUGE_VAL;
+    return end_ == TraceEnd::wrap ? values_[place % values_.size()] : values_.back();
   }
   std::optional<double> mean() const override {
     double sum = 0;
@@ -307,11 +310,13 @@ class Trace final : public Shape {
     return sum / static_cast<double>(values_.size());
   }
   double low() const override { return *std::min_element(values_.begin(), values_.end()); }
-  double high() const override { return *std::max_element(values_.begin(), values_.end()); }
+  double high() const override {
+    return end_ == TraceEnd::stop ? HUGE_VAL : *std::max_element(values_.begin(), values_.end());
+  }
 
  private:
   std::vector<double> values_;
-  bool wraps_;
+  TraceEnd end_;
   std::uint32_t state_;
 };
 
@@ -324,20 +329,19 @@ class Markov final : public Shape {
     for (const MarkovState& one : states_) next_.emplace_back(one.weights);
   }
   double draw(RandomStream& random, Scope* scope) const override {
-    Value none;
-    Value& memory = scope == nullptr ? none : scope->state(state_);
-    std::uint64_t index = 0, left = 0;
-    if (const auto* packed = std::get_if<std::int64_t>(&memory.data)) {
-      index = static_cast<std::uint64_t>(*packed) >> 40;
-      left = static_cast<std::uint64_t>(*packed) & kLeftMask;
-      if (left == 0) {
-        index = next_[index].turn(random);
-        left = dwell(index, random);
-      }
+    std::uint64_t index = 0;
+    if (scope == nullptr) {
+      Value none;
+      index = next_state(none, random);
     } else {
-      left = dwell(0, random);
+      scope->draws = random.draws;
+      (void)go_on(*scope, state_, [&](Value& memory) {
+        next_state(memory, *Draw(*scope));
+        return true;
+      });
+      random.draws = scope->draws;
+      index = static_cast<std::uint64_t>(std::get<std::int64_t>(scope->state(state_).data)) >> 40;
     }
-    memory.data = static_cast<std::int64_t>(index << 40 | (left - 1));
     return has_labels_ ? static_cast<double>(index) : states_[index].value;
   }
   double low() const override { return extreme(std::less<>()); }
@@ -353,6 +357,22 @@ class Markov final : public Shape {
  private:
   static constexpr std::uint64_t kLeftMask = (std::uint64_t{1} << 40) - 1;
 
+  // Moves the memory on by one sample; the index of the state it is then in.
+  std::uint64_t next_state(Value& memory, RandomStream& random) const {
+    std::uint64_t index = 0, left = 0;
+    if (const auto* packed = std::get_if<std::int64_t>(&memory.data)) {
+      index = static_cast<std::uint64_t>(*packed) >> 40;
+      left = static_cast<std::uint64_t>(*packed) & kLeftMask;
+      if (left == 0) {
+        index = next_[index].turn(random);
+        left = dwell(index, random);
+      }
+    } else {
+      left = dwell(0, random);
+    }
+    memory.data = static_cast<std::int64_t>(index << 40 | (left - 1));
+    return index;
+  }
   std::uint64_t dwell(std::uint64_t index, RandomStream& random) const {
     if (!states_[index].dwell) return 1;
     const double samples = std::round(states_[index].dwell->draw(random, nullptr));
@@ -392,8 +412,8 @@ ShapePtr make_histogram(const std::vector<Bin>& bins) { return std::make_unique<
 ShapePtr make_quantiles(std::vector<double> quantiles) {
   return std::make_unique<Quantiles>(std::move(quantiles));
 }
-ShapePtr make_trace(std::vector<double> values, bool wraps, std::uint32_t state) {
-  return std::make_unique<Trace>(std::move(values), wraps, state);
+ShapePtr make_trace(std::vector<double> values, TraceEnd end, std::uint32_t state) {
+  return std::make_unique<Trace>(std::move(values), end, state);
 }
 ShapePtr make_markov(std::vector<MarkovState> states, bool has_labels, std::uint32_t state) {
   return std::make_unique<Markov>(std::move(states), has_labels, state);

@@ -51,8 +51,10 @@ struct Bin {
 ShapePtr make_histogram(const std::vector<Bin>& bins);
 /// Evenly spaced quantiles from the lowest to the highest value, linear in between.
 ShapePtr make_quantiles(std::vector<double> quantiles);
-/// The values in order, per user; `wraps` begins anew at the end, else the last is repeated.
-ShapePtr make_trace(std::vector<double> values, bool wraps, std::uint32_t state);
+/// Behind the last value: the first again, the last for ever, or a gap without an end (infinity).
+enum class TraceEnd : std::uint8_t { wrap, hold, stop };
+/// The values in order, per user; in open load by arrival.
+ShapePtr make_trace(std::vector<double> values, TraceEnd end, std::uint32_t state);
 
 struct MarkovState {
   Value label;

@@ -298,10 +298,16 @@ class ShapeReader {
   }
 
   ShapePtr quantiles(const Value& value) const {
+    std::vector<double> numbers;
+    if (as_map(value) != nullptr) {  // what was measured once, in any order
+      numbers = column(parameters(value, "quantiles", {"file", "column"}, "{file: x.csv, column: y}"), "quantiles");
+      if (numbers.size() < 2) refuse("'quantiles' needs two values or more in its file");
+      std::sort(numbers.begin(), numbers.end());
+      return make_quantiles(std::move(numbers));
+    }
     const ValueList* list = as_list(value);
     if (list == nullptr || list->size() < 2)
       refuse("'quantiles' takes a list from the lowest value to the highest");
-    std::vector<double> numbers;
     for (const Value& one : *list) {
       numbers.push_back(in_unit(one.to_text()));
       if (numbers.size() > 1 && numbers.back() < numbers[numbers.size() - 2]) {
@@ -320,16 +326,17 @@ class ShapeReader {
   ShapePtr trace(const Value& value) const {
     const ValueMap& map =
         parameters(value, "trace", {"file", "column", "on_end"}, "{file: x.csv, column: y}");
-    const std::string file = needed(map, "trace", "file").to_text();
-    const std::string column = needed(map, "trace", "column").to_text();
-    bool wraps = true;
-    if (const Value* on_end = find_key(map, "on_end")) {
-      const std::string how = on_end->to_text();
-      if (how != "wrap" && how != "hold")
-        refuse("on_end: " + quote(how) + " is neither wrap nor hold");
-      wraps = how == "wrap";
-    }
-    auto cells = read_column(context_.folder, file, column);
+    TraceEnd end = TraceEnd::wrap;
+    if (const Value* on_end = find_key(map, "on_end")) end = trace_end(on_end->to_text());
+    auto values = column(map, "trace");
+    return make_trace(std::move(values), end, add_state("trace"));
+  }
+
+  // The values of a CSV file's column, in the file's order; at least one.
+  std::vector<double> column(const ValueMap& map, std::string_view kind) const {
+    const std::string file = needed(map, kind, "file").to_text();
+    const std::string name = needed(map, kind, "column").to_text();
+    auto cells = read_column(context_.folder, file, name);
     if (!cells) refuse(cells.error().text);
     std::vector<double> values;
     for (std::size_t i = 0; i < cells->size(); ++i) {
@@ -337,11 +344,21 @@ class ShapeReader {
       if (!number) refuse(file + ", row " + std::to_string(i + 1) + ": " + number.error().text);
       values.push_back(*number);
     }
-    if (values.empty()) refuse("the column " + quote(column) + " of " + quote(file) + " is empty");
-    return make_trace(std::move(values), wraps, add_state("trace"));
+    if (values.empty()) refuse("the column " + quote(name) + " of " + quote(file) + " is empty");
+    return values;
+  }
+
+  TraceEnd trace_end(const std::string& how) const {
+    if (how == "wrap") return TraceEnd::wrap;
+    if (how == "hold") return TraceEnd::hold;
+    if (how != "stop") refuse("on_end: " + quote(how) + " is none of wrap, hold, stop");
+    if (!context_.is_gap) refuse("on_end: stop ends a device's 'every'; here write wrap or hold");
+    return TraceEnd::stop;
   }
 
   ShapePtr markov(const Value& value, const ValueMap& beside) const {
+    if (context_.is_gap)
+      refuse("'markov' cannot stand here: each gap is drawn for itself (write histogram or choice)");
     const ValueMap* map = as_map(value);
     if (map == nullptr || map->empty()) {
       refuse(

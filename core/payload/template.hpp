@@ -17,6 +17,8 @@
 
 namespace squall {
 
+class ArrivalSeries;
+
 /// What a template may see of the user that evaluates it. The engine's user implements it; tests
 /// and `squall sample` have one of their own. Thread: the shard's.
 class Scope {
@@ -28,7 +30,7 @@ class Scope {
   std::uint64_t user_index = 0;     // from 0 in its population, over all agents
   std::uint64_t iteration = 0;      // of this user, from 0
   std::uint64_t arrival_index = 0;  // open load; else equal to iteration
-  bool open = false;        // open load: randomness hangs on the arrival, not on (user, iteration)
+  bool open = false;  // an arrival of open load: what is made hangs on it, not on (user, iteration)
   std::uint64_t draws = 0;  // random draws of this iteration so far
 
   /// Wall clock in ns since 1970, from the shard's reading of this turn.
@@ -41,7 +43,10 @@ class Scope {
   /// nullopt: no record (end of data).
   virtual std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) = 0;
   /// A value of this user that outlives iterations (walk, seq, markov): generators own slots of it.
+  /// For an arrival of open load it is empty at first, see arrival_series.hpp.
   virtual Value& state(std::uint32_t slot) = 0;
+  /// What is remembered of that slot's series over arrivals; nullptr: nothing.
+  virtual ArrivalSeries* series(std::uint32_t slot) { static_cast<void>(slot); return nullptr; }
 
   /// Next 64 random bits of this iteration's stream: a function of (seed, population, user or
   /// arrival index, iteration, draws) only, never of shard or thread.

@@ -177,7 +177,7 @@ void Decoder::decode_every(const Node& given, PopulationSpec& population) {
         error(node.keys[i], fmt::format("'{}' is neither a task of '{}' nor a distribution", node.keys[i].text, population.name), suggestion("task", node.keys[i].text, own));
         continue;
       }
-      DurationSource source = interval(node.items[i], scope, "'every'");
+      DurationSource source = interval(node.items[i], scope, "'every'", /*is_gap=*/true);
       above_zero(source, fold(node.items[i], scope));
       load.every_by_task.emplace_back(known->first, std::move(source));
     }
@@ -186,7 +186,7 @@ void Decoder::decode_every(const Node& given, PopulationSpec& population) {
         error(given, fmt::format("'every' says nothing about task '{}'", scenario_.tasks[task].name));
     return;
   }
-  DurationSource source = interval(given, scope, "'every'");
+  DurationSource source = interval(given, scope, "'every'", /*is_gap=*/true);
   above_zero(source, node);
   if (auto* fixed = std::get_if<std::int64_t>(&source)) load.every = *fixed;
   if (auto* drawn = std::get_if<Distribution>(&source)) {

@@ -298,22 +298,22 @@ Value Decoder::raw_value(const Node& given, const NameScope& scope) {
   return Value{std::make_shared<const ValueMap>(std::move(map))};
 }
 
-std::optional<Distribution> Decoder::distribution(const Node& map, const NameScope& scope, UnitKind unit) {
+std::optional<Distribution> Decoder::distribution(const Node& map, const NameScope& scope, UnitKind unit, bool is_gap) {
   NameScope fixed = scope;
   fixed.varies = false;
   const auto description = value(map, fixed);
   if (!description || !check_files(map)) return std::nullopt;
   BoundNames names(*this, scope);
-  auto made = make_distribution(*description, unit, {&names, folder_});
+  auto made = make_distribution(*description, unit, {&names, folder_, is_gap});
   if (made) return std::move(*made);
   error_below(map, made.error(), {});
   return std::nullopt;
 }
 
-DurationSource Decoder::interval(const Node& given, const NameScope& scope, std::string_view what) {
+DurationSource Decoder::interval(const Node& given, const NameScope& scope, std::string_view what, bool is_gap) {
   const Node node = fold(given, scope);
   if (node.is_map()) {
-    const auto drawn = distribution(node, scope, UnitKind::duration);
+    const auto drawn = distribution(node, scope, UnitKind::duration, is_gap);
     if (!drawn) return std::int64_t{0};
     return options_.compress == 1 ? *drawn : drawn->scaled(1 / options_.compress);
   }

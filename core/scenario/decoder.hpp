@@ -91,9 +91,9 @@ class Decoder {
   std::optional<Value> value(const Node& node, const NameScope& scope);
   /// Of any shape; texts keep their holes, for a compiler of their own. Vars that are a whole value are put in.
   Value raw_value(const Node& node, const NameScope& scope);
-  std::optional<Distribution> distribution(const Node& map, const NameScope& scope, UnitKind unit);
+  std::optional<Distribution> distribution(const Node& map, const NameScope& scope, UnitKind unit, bool is_gap = false);
   /// A duration, a distribution of durations or a template of one; divided by --compress.
-  DurationSource interval(const Node& node, const NameScope& scope, std::string_view what);
+  DurationSource interval(const Node& node, const NameScope& scope, std::string_view what, bool is_gap = false);
   std::map<std::string, std::string> tags(const Node& node);
 
   // ---- names (decode_names.cpp, decode_locals.cpp)

@@ -124,6 +124,7 @@ TEST(Distribution, LognormalTakesThreePairs) {
   const auto embedded = draw(
       make("{\"lognormal\": {\"mean\": \"7758B\", \"sd\": \"126168B\"}}", UnitKind::size), 100'000);
   EXPECT_NEAR(quantile(embedded, 0.5), 476, 476 * 0.03);
+  EXPECT_NEAR(std::log(quantile(embedded, 0.8413)) - std::log(quantile(embedded, 0.5)), 2.363, 0.05);
   EXPECT_NEAR(
       make("{\"lognormal\": {\"mean\": \"10710B\", \"sd\": \"25032B\"}}", UnitKind::size).mean(),
       10710, 0.01);
@@ -219,6 +220,13 @@ TEST(Distribution, ChoiceFollowsItsWeights) {
   EXPECT_LT(chi_square, 11.34);  // p = 0.01 at 3 degrees of freedom
   EXPECT_NEAR(periods.mean(), (24 * 0.4 + 2 * 0.4 + 0.15 + 0.025) * 3600e9, 1);
 
+  const auto lanes = make("{\"choice\": {\"4\": 0.2, \"8\": 0.6, \"12\": 0.2}}");
+  std::map<double, int> lane_counts;
+  for (double value : draw(lanes, kCount)) ++lane_counts[value];
+  chi_square = std::pow(lane_counts[4] - 2000, 2) / 2000 + std::pow(lane_counts[8] - 6000, 2) / 6000 +
+               std::pow(lane_counts[12] - 2000, 2) / 2000;
+  EXPECT_LT(chi_square, 9.21);  // p = 0.01 at 2 degrees of freedom
+
   std::map<double, int> listed;
   for (double value : draw(make("{\"choice\": [4, 8, 12]}"), 3000)) ++listed[value];
   EXPECT_EQ(listed.size(), 3u);
@@ -275,9 +283,46 @@ TEST(Distribution, QuantilesAreLinearInBetween) {
   EXPECT_NEAR(mean_of(draw(make("{\"quantiles\": [0, 10, 40]}"), 100'000)), 15, 0.2);
 }
 
+// Files beside a scenario; gone with the test.
+struct Folder {
+  std::filesystem::path path =
+      std::filesystem::path(::testing::TempDir()) / ("squall-distribution-" + std::to_string(::getpid()));
+  Folder() { std::filesystem::create_directories(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  void write(const char* file, const char* text) const { std::ofstream(path / file) << text; }
+};
+
+TEST(Distribution, QuantilesOfAFileAreItsValues) {
+  const Folder folder;
+  folder.write("pages.csv", "url,size\na,30kB\nb,10kB\nc,20kB\nd,90kB\n");
+  folder.write("one.csv", "size\n5kB\n");
+  const DistributionContext context{nullptr, folder.path.string()};
+  const auto of = [&](const char* file) {
+    return make_distribution(yaml(std::string("{\"quantiles\": {\"file\": \"") + file + "\", \"column\": \"size\"}}"),
+                             UnitKind::size, context);
+  };
+  const auto sizes = of("pages.csv");
+  ASSERT_TRUE(sizes) << sizes.error().text;
+  EXPECT_EQ(sizes->lowest(), 10e3);
+  EXPECT_EQ(sizes->highest(), 90e3);
+  const auto values = draw(*sizes, kCount);
+  const auto cdf = [](double x) { return x < 30e3 ? (x - 10e3) / 30e3 : 2.0 / 3 + (x - 30e3) / 180e3; };
+  EXPECT_LT(ks_distance(values, cdf), kKsLimit);
+  EXPECT_EQ(of("one.csv").error().text, "'quantiles' needs two values or more in its file");
+}
+
+TEST(Distribution, QuantilesOfPagesAndRequests) {
+  const auto requests = make(
+      "{\"quantiles\": [0, 2, 15, 25, 34, 42, 49, 56, 63, 70, 78, 86, 95, 105, 117, 130, 147, 170, 205, 281, 3920]}");
+  const auto values = draw(requests, 100'000);
+  EXPECT_NEAR(quantile(values, 0.5), 78, 1.5);
+  EXPECT_NEAR(quantile(values, 0.05), 2, 0.3);
+  EXPECT_NEAR(quantile(values, 0.9), 205, 3);
+}
+
 TEST(Distribution, TraceGivesTheFilesValuesInOrder) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / ("squall-trace-" + std::to_string(::getpid()));
-  std::filesystem::create_directories(folder);
+  const Folder files;
+  const auto& folder = files.path;
   std::ofstream(folder / "gaps.csv") << "name,gap\r\na,1\r\n\"b,\"\"x\",2.5\r\n\r\nc,3\r\n";
   TestNames names;
   TestScope scope, other;
@@ -300,7 +345,51 @@ TEST(Distribution, TraceGivesTheFilesValuesInOrder) {
                                  UnitKind::none, context);
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().text, "'gaps.csv' has no column 'gpa' (did you mean 'gap'?)");
-  std::filesystem::remove_all(folder);
+
+  const auto trace = [&](std::string_view more, UnitKind unit, bool is_gap = false) {
+    return make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\"" + std::string(more) + "}"),
+                             unit, {&names, folder.string(), is_gap});
+  };
+  EXPECT_EQ(trace("}", UnitKind::duration).error().text, "gaps.csv, row 1: '1' has no unit (write 1s or 1ms)");
+  EXPECT_TRUE(trace("}, \"unit\": \"ms\"", UnitKind::duration));
+  EXPECT_EQ(trace(", \"on_end\": \"loop\"}", UnitKind::none).error().text, "on_end: 'loop' is none of wrap, hold, stop");
+  EXPECT_EQ(trace(", \"on_end\": \"stop\"}", UnitKind::none).error().text,
+            "on_end: stop ends a device's 'every'; here write wrap or hold");
+  EXPECT_EQ(trace("}, \"max\": 2", UnitKind::none).error().text,
+            "min and max of 'trace' need over: clip (its values come in order)");
+
+  // Gaps of a schedule: no user is at hand, the place is the stream's.
+  auto gaps = trace(", \"on_end\": \"stop\"}, \"unit\": \"s\"", UnitKind::duration, /*is_gap=*/true);
+  ASSERT_TRUE(gaps) << gaps.error().text;
+  EXPECT_TRUE(gaps->is_trace());
+  EXPECT_EQ(gaps->mean(), 6.5 / 3 * 1e9);
+  RandomStream stream{1, 1};
+  EXPECT_EQ(gaps->sample_int(stream), 2'500'000'000);
+  EXPECT_EQ(gaps->sample_int(stream), 3'000'000'000);
+  EXPECT_EQ(gaps->sample_int(stream), INT64_MAX) << "no further gap";
+  EXPECT_EQ(trace(", \"on_end\": \"stop\"}, \"unit\": \"s\", \"max\": \"2s\", \"over\": \"clip\"", UnitKind::duration, true).error().text,
+            "'max' would hide the end of the trace (on_end: stop)");
+}
+
+TEST(Distribution, TraceOfOpenLoadFollowsTheArrival) {
+  const Folder folder;
+  folder.write("gaps.csv", "gap\n5\n7\n11\n");
+  TestNames names;
+  auto trace = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\"}}"), UnitKind::any,
+                                 {&names, folder.path.string()});
+  ASSERT_TRUE(trace) << trace.error().text;
+  TestScope scope;
+  for (const auto& [arrival, value] : std::map<std::uint64_t, std::int64_t>{{0, 5}, {1, 7}, {3, 5}, {5, 11}, {2, 11}}) {
+    scope.arrive(arrival);
+    EXPECT_EQ(trace->sample_value(scope), Value{value}) << arrival;
+  }
+}
+
+TEST(Distribution, MarkovCannotBeAGap) {
+  TestNames names;
+  const auto made = make_distribution(yaml("{\"markov\": {\"15s\": {\"to\": \"15s\"}}}"), UnitKind::duration, {&names, "", true});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().text, "'markov' cannot stand here: each gap is drawn for itself (write histogram or choice)");
 }
 
 TEST(Distribution, MarkovHasItsStationaryShare) {

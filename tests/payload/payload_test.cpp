@@ -366,6 +366,12 @@ TEST_F(PayloadTest, FoldersAreDealtInTurn) {
   std::string joined;
   for (int i = 0; i < 4; ++i) joined += render(pictures) + ",";
   EXPECT_EQ(joined, "BB,A,BB,A,");
+  joined.clear();
+  for (int arrival = 0; arrival < 3; ++arrival) {   // of open load: whoever takes it
+    scope.arrive(static_cast<std::uint64_t>(arrival));
+    joined += render(pictures) + ",";
+  }
+  EXPECT_EQ(joined, "A,BB,A,");
 }
 
 TEST_F(PayloadTest, EncodesBodies) {

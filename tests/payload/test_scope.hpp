@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "payload/arrival_series.hpp"
 #include "payload/template.hpp"
 
 namespace squall {
@@ -24,11 +25,21 @@ class TestScope final : public Scope {
     return record[column];
   }
   Value& state(std::uint32_t slot) override { return states[slot]; }
+  ArrivalSeries* series(std::uint32_t slot) override { return remembers ? &remembered[slot] : nullptr; }
+  /// The next thing it does is arrival n of open load.
+  void arrive(std::uint64_t n) {
+    open = true;
+    arrival_index = n;
+    draws = 0;
+    states.clear();
+  }
 
   std::int64_t now_ns = 1'481'109'000'250'000'000;  // 2016-12-07T11:10:00.25Z
   std::map<std::uint32_t, Value> locals;
   std::vector<std::string> record;
   std::map<std::uint32_t, Value> states;
+  bool remembers = false;
+  std::map<std::uint32_t, ArrivalSeries> remembered;
 };
 
 class TestNames final : public Names {

@@ -412,6 +412,29 @@ TEST_F(LoaderTest, FilesOutsideTheFolderAreRefused) {
   folder_ = folder_.parent_path();
 }
 
+TEST_F(LoaderTest, FilesOfPayloadsAndDistributionsToo) {
+  file("in/pictures/a.jpg", "A");
+  file("in/gaps.csv", "gap\n1s\n2s\n");
+  file("out.csv", "gap\n1s\n");
+  folder_ /= "in";
+  const auto one = [&](const std::string& payload, const std::string& trace) {
+    problems("targets: { s: http://h:1 }\npayloads: { p: { file: " + payload + " } }\ntasks: { t: [ http.post: { path: /, payload: p }, wait: { trace: { file: " + trace +
+             ", column: gap } } ] }\npopulations: { p: { load: { users: 1, every: { trace: { file: gaps.csv, column: gap, on_end: stop } } } } }\n");
+    const auto list = result_.diagnostics.sorted();
+    return list.empty() ? "" : list[0].message;
+  };
+  EXPECT_EQ(one("pictures", "gaps.csv"), "");
+  EXPECT_EQ(one("pictures", "../out.csv"), "'../out.csv' leads out of the scenario's folder");
+  EXPECT_EQ(one("pictures", "pictures"), "'" + (folder_ / "pictures").string() + "' is a folder, not a file");
+  EXPECT_EQ(one("..", "gaps.csv"), "'..' leads out of the scenario's folder");
+  std::filesystem::create_symlink("../../out.csv", folder_ / "pictures/b.jpg");
+  EXPECT_EQ(one("pictures", "gaps.csv"), "'pictures/b.jpg' leads out of the scenario's folder");
+  problems("targets: { s: http://h:1 }\ntasks: { t: { http.get: / } }\npopulations: { p: { load: { users: 1, every: { markov: { 1s: { to: 1s } } } } } }\n");
+  ASSERT_FALSE(result_.diagnostics.sorted().empty());
+  EXPECT_EQ(result_.diagnostics.sorted()[0].message, "'markov' cannot stand here: each gap is drawn for itself");
+  folder_ = folder_.parent_path();
+}
+
 TEST_F(LoaderTest, RelativePathsBeginAtTheScenario) {
   const Scenario& s = load(R"(
 targets: { lake: "tcp://h:1" }
