@@ -31,7 +31,7 @@ class OpenPopulation final : public Population {
       if (token == BudgetLease::Answer::waiting) return user.wait_for_token();
       waiting_.pop_front();
       if (token == BudgetLease::Answer::over) {
-        ++counts().not_due;
+        not_due();
         continue;
       }
       const std::uint64_t now = shard().loop().now_ns();

@@ -126,6 +126,8 @@ std::optional<SyntaxError> mistake_of_bytes(std::string_view text) {
     if (point == utf::illegal || point == utf::incomplete)
       return SyntaxError{mark, "this is not UTF-8, as a scenario must be", "save the file as UTF-8"};
     if (point == 0) return SyntaxError{mark, "a NUL byte; a scenario is text", ""};
+    const bool is_control = point < ' ' && point != '\t' && point != '\n' && point != '\r';   // also in a comment, says YAML
+    if (is_control || point == 0x7F) return SyntaxError{mark, "a control character, which no YAML may hold", "write it as \"\\x1b\" in a quoted text"};
     if (point == '\n') mark = {mark.line + 1, 1};
     else mark.column += static_cast<std::uint32_t>(next - begin);
   }

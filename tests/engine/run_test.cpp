@@ -95,8 +95,8 @@ TEST_P(OpenLoad, ArrivalsThatWaitForATokenAllGetAUserWhenItComes) {
   run.delay_grants(25 * kMs);
   const RunResult result = run.run();
   EXPECT_EQ(series_named(result, "page").counts.ok, 400u);
-  // A few waited for the first tokens, and nobody behind them.
-  EXPECT_LE(population_of(result).blocked.max_ns(), static_cast<std::uint64_t>(50 * kMs));
+  // Tokens are waited for, the last ones one grant after the other; but nobody waits for another's operation to end.
+  EXPECT_LT(population_of(result).blocked.max_ns(), static_cast<std::uint64_t>(300 * kMs));
 }
 
 TEST_P(OpenLoad, ArrivalsThatWaitForAStartingUserEachHaveOneStarted) {

@@ -81,6 +81,8 @@ inline OperationCatalog catalog_for_tests() {
     const std::vector<ParamInfo> outputs{p(SQ_T_BYTES, "body", 0, SQ_U_NONE, {}), p(SQ_T_I64, "size", 0, SQ_U_BYTES, {})};
     tcp.operations.push_back(operation_info("connect", {}, {}));
     tcp.operations.push_back(operation_info("send", {p(SQ_T_SOURCE, "payload", 0, SQ_U_NONE, {})}, outputs));
+    tcp.operations.push_back(operation_info("request", {p(SQ_T_SOURCE, "payload", 0, SQ_U_NONE, {}),
+                                                        p(SQ_T_STR, "framing", 0, SQ_U_NONE, {"newline", "length-prefix"})}, outputs));
     tcp.operations.push_back(operation_info(
         "dump",
         {p(SQ_T_I64, "bytes", 0, SQ_U_BYTES, {}), p(SQ_T_STR, "source", 0, SQ_U_NONE, {"pattern", "random", "file"}),
