@@ -88,9 +88,12 @@ std::string describe_plan(const Scenario& scenario, const std::vector<PlannedLoa
     out += fmt::format("population  {:<12} {} ({}){}\n", population.name, load_text(scenario, population), tasks,
                        planned_text(population, scenario.run, i < planned.size() ? planned[i] : PlannedLoad{}));
   }
-  const auto steps_of = [&](const PopulationSpec& part) { return scenario.tasks[part.tasks.front().first].steps.size(); };
-  if (scenario.setup) out += fmt::format("setup       {} steps, once before\n", steps_of(*scenario.setup));
-  if (scenario.teardown) out += fmt::format("teardown    {} steps, once after\n", steps_of(*scenario.teardown));
+  const auto steps_of = [&](const PopulationSpec& part) {
+    const std::size_t steps = scenario.tasks[part.tasks.front().first].steps.size();
+    return fmt::format("{} step{}", steps, steps == 1 ? "" : "s");
+  };
+  if (scenario.setup) out += fmt::format("setup       {}, once before the load\n", steps_of(*scenario.setup));
+  if (scenario.teardown) out += fmt::format("teardown    {}, once after it\n", steps_of(*scenario.teardown));
   out += fmt::format("run         {}\n", scenario.run.for_ns > 0 ? format_duration(scenario.run.for_ns) : "until every population has ended");
   return out;
 }

@@ -40,7 +40,7 @@ TEST_P(Examples, LoadWithoutAMistake) {
   ASSERT_TRUE(result) << result.diagnostics.print();
   EXPECT_EQ(result.diagnostics.print(), "");
 }
-INSTANTIATE_TEST_SUITE_P(All, Examples, testing::Values("hello.yaml", "hello-login.yaml", "city-mix.yaml", "dump-and-requests.yaml", "transaction.yaml",
+INSTANTIATE_TEST_SUITE_P(All, Examples, testing::Values("hello.yaml", "hello-login.yaml", "city-mix.yaml", "dump-and-requests.yaml", "flash-sale.yaml", "transaction.yaml",
                                                              "cms/cms.yaml", "replay/replay.yaml"));
 
 class NoUser : public Scope {
