@@ -29,6 +29,7 @@ class ClosedPopulation final : public Population {
     // An operation always completes from the loop, so nothing piles up on the stack. Without one, and where
     // users come all at once, the next iteration begins from there.
     if (user.has_waited()) return next_iteration(user);
+    if (user.iterations_begun() > 0 && !user.took_time()) return begin_later(user);
     if (user.next_turn.queued) return;
     user.next_turn.run = [](Deferred& node) noexcept {
       User& own = *static_cast<User::NextTurn&>(node).user;
@@ -58,6 +59,16 @@ class ClosedPopulation final : public Population {
 
  private:
   struct Change : TimerNode { ClosedPopulation* population = nullptr; } change_;
+
+  /// An iteration in which nothing was done, because its first step failed, say: the loop must come to its timers, the
+  /// end of the run among them.
+  void begin_later(User& user) {
+    user.clock.fire = [](TimerNode& node) noexcept {
+      User& own = *static_cast<User::Clock&>(node).user;
+      static_cast<ClosedPopulation&>(own.owner()).next_iteration(own);
+    };
+    shard().loop().arm(user.clock, shard().loop().turn_ns() + User::kIdlePassNs);
+  }
 
   void next_iteration(User& user) {
     if (user.state() != User::State::free) return;

@@ -54,7 +54,7 @@ void User::begin_iteration(std::uint32_t task, std::uint64_t due_ns, std::uint64
   draws = 0;
   // What goes on from message to message is the population's in open load: see arrival_series.hpp.
   if (is_arrival && states_) std::fill_n(states_.get(), population_.plan().spec->states, Value{});
-  has_waited_ = false;
+  has_waited_ = has_rested_ = false;
   due_ns_ = due_ns;
   ready_ns_ = ready_ns;
   ++population_.counts().started;

@@ -36,6 +36,7 @@ class User final : public Scope {
   // absent -> starting (connect, on_start) -> free <-> iterating -> stopping (on_stop) -> absent
   enum class State : std::uint8_t { absent, starting, free, iterating, stopping };
   static constexpr std::uint64_t kAtOnce = 0;
+  static constexpr std::uint64_t kIdlePassNs = 1'000'000;   // what a loop around nothing waits each time
   State state() const { return state_; }
 
   /// Runs connect and on_start, then tells the population that it is free.
@@ -56,6 +57,8 @@ class User final : public Scope {
   bool is_retiring() const { return retiring_; }
   /// Whether the last iteration waited for an operation: the next may then follow it at once.
   bool has_waited() const { return has_waited_; }
+  /// Whether its last iteration took any time: without an operation, a wait or a barrier it may have been over at once.
+  bool took_time() const { return has_waited_ || has_rested_; }
   Population& owner() const { return population_; }
   std::uint64_t index() const { return user_index; }
   std::uint32_t rank() const { return rank_; }
@@ -101,7 +104,6 @@ class User final : public Scope {
   };
   enum class Next : std::uint8_t { go_on, stop };   // of the interpreter
   static constexpr std::uint64_t kStartDraws = std::uint64_t{1} << 32;   // on_start's are not those of the first iteration
-  static constexpr std::uint64_t kIdlePassNs = 1'000'000;   // what a loop around nothing waits each time
   struct Held { std::uint32_t dataset, slot, record; bool for_user; };
   /// Of those who acquire exclusive records; user_records.cpp.
   struct Records {
@@ -191,6 +193,7 @@ class User final : public Scope {
   bool final_ = false;
   bool waits_for_token_ = false;
   bool has_waited_ = false;
+  bool has_rested_ = false;       // a wait of its steps
   Call* call_ = nullptr;
   std::uint64_t due_ns_ = 0;       // of the next operation
   std::uint64_t ready_ns_ = 0;     // lag counts from here

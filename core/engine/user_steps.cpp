@@ -140,6 +140,7 @@ User::Next User::wait_until(std::uint64_t at_ns) {
     return Next::stop;
   }
   if (at_ns <= shard.loop().turn_ns()) return Next::go_on;
+  has_rested_ = true;
   shard.loop().arm(wait_, at_ns);
   return Next::stop;
 }

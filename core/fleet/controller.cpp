@@ -89,7 +89,8 @@ void Controller::check_all_ended() {
 void Controller::event(std::uint32_t shard, std::string kind, std::string text) {
   if (kind == "plugin_fault") facts_.plugin_faults.push_back(text);
   if (kind == "step_failed" || kind == "stall") {
-    if (facts_.warnings.size() < 20) facts_.warnings.push_back(text);
+    const bool is_new = std::ranges::find(facts_.warnings, text) == facts_.warnings.end();
+    if (is_new && facts_.warnings.size() < 20) facts_.warnings.push_back(text);
   }
   // Every shard tells when a budget is used up; once is enough.
   for (const JournalEntry& entry : journal_) {

@@ -24,6 +24,15 @@ std::vector<std::pair<std::uint32_t, Template>> Decoder::decode_where(const Node
   return columns;
 }
 
+/// What varies is known when the step begins; what does not, now.
+void Decoder::check_that_some_fit(const Node& where, const Dataset& data, const std::vector<std::pair<std::uint32_t, Template>>& wanted) {
+  if (data.size() == 0 || wanted.empty() || !std::ranges::all_of(wanted, [](const auto& one) { return one.second.is_constant(); })) return;
+  for (std::size_t record = 0; record < data.size(); ++record) {
+    if (std::ranges::all_of(wanted, [&](const auto& one) { return data.field(record, one.first) == one.second.constant().to_text(); })) return;
+  }
+  error(where, fmt::format("no record of '{}' has these values", data.name));
+}
+
 void Decoder::decode_acquire(const Node& key, const Node& value, const StepPlace& place, bool keep_user, Step& out) {
   AcquireStep acquire;
   acquire.keep_user = keep_user;
@@ -40,7 +49,10 @@ void Decoder::decode_acquire(const Node& key, const Node& value, const StepPlace
       error(*from, fmt::format("records of '{}' are not exclusive, so none can be acquired", from->text), "write `pick: exclusive` in the dataset");
     const Node* as = map["as"];
     acquire.slot = slot_of(as ? as->text : from->text, acquire.dataset);
-    if (const Node* where = map["where"]) acquire.where = decode_where(*where, data, place);
+    if (const Node* where = map["where"]) {
+      acquire.where = decode_where(*where, data, place);
+      check_that_some_fit(*where, data, acquire.where);
+    }
   }
   if (const Node* empty = map["when_empty"]) {
     acquire.when_empty = static_cast<AcquireStep::Empty>(word(*empty, "'when_empty'", kEmpty));
@@ -70,7 +82,9 @@ void Decoder::decode_take(const Node& key, const Node& value, const StepPlace& p
   if (const Node* where = map["where"]) {
     if (data.pick != Pick::random) error(*where, fmt::format("'where' draws among those that fit, and '{}' has another order", data.name), "write `pick: random` in the dataset");
     std::vector<std::uint32_t> columns;
-    for (auto& [column, wanted] : decode_where(*where, data, place)) {
+    auto wanted_columns = decode_where(*where, data, place);
+    check_that_some_fit(*where, data, wanted_columns);
+    for (auto& [column, wanted] : wanted_columns) {
       columns.push_back(column);
       take.wanted.push_back(std::move(wanted));
     }

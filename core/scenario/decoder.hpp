@@ -138,6 +138,7 @@ class Decoder {
   void decode_take(const Node& key, const Node& value, const StepPlace& place, bool keep_user, Step& out);
   /// Columns and the values wanted in them.
   std::vector<std::pair<std::uint32_t, Template>> decode_where(const Node& where, const Dataset& data, const StepPlace& place);
+  void check_that_some_fit(const Node& where, const Dataset& data, const std::vector<std::pair<std::uint32_t, Template>>& wanted);
   void decode_barrier(const Node& key, const Node& value, Step& out);
   /// Who has to come to the barriers that want all.
   void count_barriers();

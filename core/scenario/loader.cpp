@@ -171,8 +171,11 @@ void add_written_names(const Node& node, std::vector<std::string>& names) {
 /// What thresholds may name: of the whole scenario, or of what --only or the profile leaves.
 ThresholdNames Decoder::threshold_names(bool is_whole) const {
   ThresholdNames names;
-  for (const MetricSpec& metric : scenario_.metrics)
-    if (metric.is_probe) names.probes.push_back(metric.name);
+  for (const MetricSpec& metric : scenario_.metrics) {
+    if (!metric.is_probe) continue;
+    names.probes.push_back(metric.name);
+    names.probe_units.push_back(metric.unit);
+  }
   for (const Task& task : std::span(scenario_.tasks).first(tasks_of_load())) {
     if (!is_whole && !kept_tasks_.contains(task.name)) continue;
     names.tasks.push_back(task.name);

@@ -55,6 +55,7 @@ struct ThresholdNames {
   std::vector<std::string> tasks;
   std::vector<std::string> populations;
   std::vector<std::string> probes;
+  std::vector<std::string> probe_units;   // of each, in the same order; "": it has none
 };
 /// Decides what a name means: scope `any` becomes the first of step, task and population that is
 /// called so.  A name that is none of these is a mistake.

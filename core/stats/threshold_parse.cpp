@@ -412,7 +412,14 @@ Parsed parse_threshold(std::string_view text) {
 std::optional<ThresholdError> resolve_threshold(Threshold& rule, const ThresholdNames& names) {
   const std::size_t offset = rule.text.find(rule.name);
   if (rule.measure == Measure::probe) {
-    if (contains(names.probes, rule.name)) return std::nullopt;
+    for (std::size_t i = 0; i < names.probes.size(); ++i) {
+      if (names.probes[i] != rule.name) continue;
+      const std::string& unit = names.probe_units[i];
+      if (rule.unit.empty()) rule.unit = unit;   // a value is not converted: the limit is in the probe's own unit
+      if (rule.unit == unit) return std::nullopt;
+      return ThresholdError{"probe " + quoted(rule.name) + (unit.empty() ? " has no unit" : " is in " + unit + ", not in " + rule.unit),
+                            rule.text.rfind(rule.unit), unit.empty() ? "write the number alone" : "write the number of " + unit};
+    }
     return ThresholdError{"no probe is called " + quoted(rule.name), offset,
                           nearest(rule.name, {&names.probes})};
   }

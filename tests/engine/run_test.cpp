@@ -86,6 +86,31 @@ PopulationSpec& busy_arrivals(ScenarioBuilder& builder) {
   return population;
 }
 
+// Nothing in it takes time: without a pause the loop would never come to the end of the run.
+TEST(Closed, AnIterationInWhichNothingIsDoneLetsTimePass) {
+  ScenarioBuilder builder;
+  Task task;
+  task.name = "nothing";
+  task.steps.push_back(Step{SetStep{}, std::nullopt, {}});
+  builder.scenario.tasks.push_back(task);
+  builder.population("users", {{0, 1.0}}).load.users = 2;
+  builder.scenario.run.for_ns = kS;
+  const RunResult result = VirtualRun(builder.scenario).run();
+  EXPECT_NEAR(static_cast<double>(population_of(result).iterations.completed), 2000, 2);   // one a millisecond each
+}
+
+TEST(Closed, AnIterationOfWaitsAloneHasNoPauseOfItsOwn) {
+  ScenarioBuilder builder;
+  Task task;
+  task.name = "waits";
+  task.steps.push_back(ScenarioBuilder::wait(10 * static_cast<std::int64_t>(kMs)));
+  builder.scenario.tasks.push_back(task);
+  builder.population("users", {{0, 1.0}}).load.users = 1;
+  builder.scenario.run.for_ns = kS;
+  const RunResult result = VirtualRun(builder.scenario).run();
+  EXPECT_NEAR(static_cast<double>(population_of(result).iterations.started), 100, 1);
+}
+
 class OpenLoad : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(OpenLoad, ArrivalsThatWaitForATokenAllGetAUserWhenItComes) {

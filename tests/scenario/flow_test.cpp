@@ -84,6 +84,7 @@ TEST_F(LoaderTest, MistakesAboutTakeAreFound) {
   EXPECT_NE(said("exclusive", "{ from: people, as: x }").find("records of 'people' are exclusive"), std::string::npos);
   EXPECT_NE(said("per_user", "{ from: people, as: x }").find("a user has one record of 'people'"), std::string::npos);
   EXPECT_NE(said("random", "{ from: people, as: people }").find("choose another name"), std::string::npos);
+  EXPECT_NE(said("random", "{ from: people, as: x, where: { city: Z } }").find("no record of 'people' has these values"), std::string::npos);
   EXPECT_NE(said("random", "{ from: people, as: x, where: { town: A } }").find("'people' has no column 'town'"), std::string::npos);
   EXPECT_NE(said("sequential", "{ from: people, as: x, where: { city: A } }").find("'where' draws among those that fit, and 'people' has another order"), std::string::npos);
 }
@@ -119,6 +120,18 @@ TEST_F(LoaderTest, MistakesAboutBarriersAreFound) {
   EXPECT_NE(said("{ barrier: x }, { barrier: { name: x, users: 2 } }").find("barrier 'x' waits for others in line 2"), std::string::npos);
   EXPECT_NE(said("barrier: x", "rate: 5/s").find("how many these are changes"), std::string::npos);
   EXPECT_NE(said("barrier: x", "stages: [ { for: 1s, users: 5 } ]").find("say how many: `users: 10`"), std::string::npos);
+}
+
+// ---- thresholds about probes
+
+TEST_F(LoaderTest, AProbeIsJudgedInItsOwnUnit) {
+  const auto said = [&](const std::string& limit) {
+    return problems("targets: { site: http://h:1 }\nprobes: { memory: { path: /mem, json: m, unit: MB }, nodes: { path: /n, json: n } }\n"
+                    "tasks: { t: [ http.get: / ] }\n" + kTail + "thresholds: [ \"" + limit + "\" ]\n");
+  };
+  for (const char* good : {"probe(memory) < 500 MB", "probe(memory) < 500", "probe(nodes) > 2"}) EXPECT_EQ(said(good), "") << good;
+  EXPECT_NE(said("probe(memory) < 0.5 GB").find("probe 'memory' is in MB, not in GB"), std::string::npos) << said("probe(memory) < 0.5 GB");
+  EXPECT_NE(said("probe(nodes) > 2 apples").find("probe 'nodes' has no unit"), std::string::npos);
 }
 
 // ---- for_each

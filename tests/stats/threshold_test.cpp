@@ -130,7 +130,7 @@ TEST(ThresholdParse, MistakesSayWhatWhereAndWhatInstead) {
 
 TEST(ThresholdNames, MeanTheNearestThing) {
   const ThresholdNames names{
-      {"page", "visit", "login"}, {"visit", "air-report"}, {"visitors", "login"}, {"memory"}};
+      {"page", "visit", "login"}, {"visit", "air-report"}, {"visitors", "login"}, {"memory"}, {"MB"}};
   const auto resolve = [&](std::string_view text) {
     Threshold t = parsed(text);
     const auto error = resolve_threshold(t, names);
@@ -151,6 +151,7 @@ TEST(ThresholdNames, MeanTheNearestThing) {
             "no step, task or population is called 'quite-different'|4|");
   EXPECT_EQ(resolve("probe(memry) < 1"), "no probe is called 'memry'|6|did you mean 'memory'?");
   EXPECT_EQ(resolve("probe(memory) < 1"), "1");
+  EXPECT_EQ(resolve("probe(memory) < 1 GB"), "probe 'memory' is in MB, not in GB|18|write the number of MB");
   EXPECT_EQ(resolve("failed < 1%"), "0");
 }
 
@@ -211,7 +212,7 @@ TEST(ThresholdJudge, TurnsAtTheLimit) {
   Snapshot snapshot = snapshot_of(3);
   for (const Case& c : cases) {
     Threshold rule = parsed(c.text);
-    (void)resolve_threshold(rule, {{"page", "elsewhere"}, {"visit"}, {"visitors"}, {"memory"}});
+    (void)resolve_threshold(rule, {{"page", "elsewhere"}, {"visit"}, {"visitors"}, {"memory"}, {"MB"}});
     const ThresholdResult r = ThresholdJudge({rule}, [](std::string_view) {
                                 return std::optional<double>(512);
                               }).judge(snapshot)[0];

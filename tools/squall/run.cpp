@@ -100,7 +100,9 @@ std::vector<Diagnostic> add_thresholds(const Scenario& scenario, const Plan& pla
   for (std::uint32_t i = 0; i < plan.series().size(); ++i) names.steps.push_back(plan.series().key(i).name);
   for (const Task& task : scenario.tasks) names.tasks.push_back(task.name);
   for (const MetricSpec& metric : scenario.metrics) {
-    if (metric.is_probe) names.probes.push_back(metric.name);
+    if (!metric.is_probe) continue;
+    names.probes.push_back(metric.name);
+    names.probe_units.push_back(metric.unit);
   }
   for (const PopulationSpec& population : scenario.populations) names.populations.push_back(population.name);
   std::vector<Diagnostic> mistakes;
@@ -217,6 +219,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
     is_written = write_file(folder + "timeline.jsonl", timeline_jsonl(result)) && is_written;
     is_written = write_file(folder + "histograms.jsonl", histograms_jsonl(result)) && is_written;
     is_written = write_file(folder + "journal.jsonl", journal_jsonl(result)) && is_written;
+    is_written = write_file(folder + "report.html", html_page(result)) && is_written;
   }
   std::string why;
   for (const std::string& reason : result.verdict.reasons) why += (why.empty() ? ": " : "; ") + reason;
