@@ -89,7 +89,7 @@ std::optional<std::size_t> User::next_in_line(std::uint32_t dataset) {
   at.seed = seed;
   at.dataset = dataset;
   at.population = population;
-  at.user = open ? 0 : user_index;
+  at.user = open && data.pick != Pick::per_user ? 0 : user_index;
   at.turn = open ? arrival_index : iteration;
   at.position = data.pick == Pick::random || data.pick == Pick::per_user ? 0 : shard.next_position(dataset);
   const auto record = pick_record(data.pick, data.on_end, data.size(), at);

@@ -12,6 +12,7 @@
 
 #include "../payload/test_scope.hpp"
 #include "payload/distribution.hpp"
+#include "scenario/dataset.hpp"
 #include "virtual_run.hpp"
 
 namespace squall::testing {
@@ -145,6 +146,29 @@ TEST(Draws, OnStartHasDrawsOfItsOwn) {
   }
 }
 
+TEST(Draws, AUserOfOpenLoadHasARecordOfItsOwn) {
+  auto data = std::make_shared<Dataset>(
+      std::get<Dataset>(Dataset::parse("ms\n990\n880\n770\n660\n", Dataset::Format::csv)));
+  data->name = "pages";
+  data->pick = Pick::per_user;
+  data->on_end = OnEnd::wrap;
+  TestNames names;
+  ScenarioBuilder builder;
+  builder.scenario.datasets.push_back(std::move(data));
+  const std::uint32_t task = builder.task("send", {});
+  auto& steps = builder.scenario.tasks[task].steps;
+  steps.push_back(wait_of("${pages.path}ms", names));   // its only column
+  steps.push_back(builder.operation(0, "send"));
+  PopulationSpec& population = builder.population("open", {{task, 1}});
+  population.load.model = Load::Model::open;
+  population.load.rate_per_s = 10;
+  builder.scenario.run.for_ns = 400 * kMs;
+  std::vector<std::int64_t> begins = sorted_begins(builder, 1);
+  ASSERT_EQ(begins.size(), 4u);   // arrivals at 0, 100, 200 and 300 ms find nobody free
+  for (std::int64_t& at : begins) at /= kMs;
+  EXPECT_EQ(begins, (std::vector<std::int64_t>{960, 970, 980, 990}));
+}
+
 TEST(Draws, ATraceGivesADeviceItsGaps) {
   const auto folder = std::filesystem::path(::testing::TempDir()) / ("squall-gaps-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
@@ -152,7 +176,9 @@ TEST(Draws, ATraceGivesADeviceItsGaps) {
   const auto begins_with = [&](std::string on_end) {
     TestNames names;
     auto gaps = make_distribution(
-        map_of("trace", map_value({{"file", text_value("gaps.csv")}, {"column", text_value("gap")}, {"on_end", text_value(std::move(on_end))}})),
+        map_of("trace", map_value({{"file", text_value("gaps.csv")},
+                                   {"column", text_value("gap")},
+                                   {"on_end", text_value(std::move(on_end))}})),
         UnitKind::duration, {&names, folder.string(), /*is_gap=*/true});
     EXPECT_TRUE(gaps) << gaps.error().text;
     ScenarioBuilder builder;
