@@ -263,17 +263,18 @@ class Reader {
   }
 
   // "size: 200" and "pad to 1000" are bytes; so are uniform: [100, 200] and units.
-  static Result<Distribution> size_distribution(const Value& value) {
-    auto with_units = make_distribution(value, UnitKind::size);
+  // `names` where the sizes may go on from message to message (trace, markov).
+  Result<Distribution> size_distribution(const Value& value, Names* names = nullptr) const {
+    auto with_units = make_distribution(value, UnitKind::size, {names, folder_});
     if (with_units) return with_units;
-    auto plain = make_distribution(value, UnitKind::none);
+    auto plain = make_distribution(value, UnitKind::none, {names, folder_});
     if (plain && plain->lowest() < 0 && plain->is_constant()) return with_units;
     return plain ? plain : with_units;
   }
 
   void read_blob(const Value& value, const ValueMap& map) {
     BlobContent blob;
-    blob.size = take(size_distribution(value), "size");
+    blob.size = take(size_distribution(value, &names_), "size");
     const Value* source = find_key(map, "source");
     const Value* entropy = find_key(map, "entropy");
     const Value* compressible = find_key(map, "compressible");

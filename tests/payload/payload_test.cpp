@@ -281,6 +281,18 @@ TEST_F(PayloadTest, BlobsHaveTheirSize) {
   EXPECT_NEAR(sum / 2000, 136e3, 136e3 * 0.04);
 }
 
+TEST_F(PayloadTest, BlobsHaveTheSizesOfAFile) {
+  write("sizes.csv", "what,bytes\na,30B\nb,1kB\nc,7B\n");
+  const auto replay = make("{\"size\": {\"trace\": {\"file\": \"sizes.csv\", \"column\": \"bytes\"}}}");
+  EXPECT_EQ(mistake("{\"size\": {\"trace\": {\"file\": \"sizes.csv\", \"column\": \"byte\"}}}"),
+            "size: 'sizes.csv' has no column 'byte' (did you mean 'bytes'?)");
+  std::vector<std::size_t> sizes;
+  for (int i = 0; i < 4; ++i) sizes.push_back(render(replay).size());
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{30, 1000, 7, 30}));
+  scope.arrive(2);
+  EXPECT_EQ(render(replay).size(), 7u);
+}
+
 TEST_F(PayloadTest, BlobsDifferByUserAndRepeatWithTheSeed) {
   const auto blob = make("{\"size\": \"4kB\"}");
   const auto of = [&](std::uint64_t user, std::uint64_t iteration) {

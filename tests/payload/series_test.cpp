@@ -68,7 +68,8 @@ TEST_F(SeriesTest, HangOnTheArrivalAlone) {
 }
 
 TEST_F(SeriesTest, GoOnFromArrivalToArrival) {
-  const Template walk = compile("${walk(temp, 20.0, 0.5, 19, 21)}"), counter = compile("${walk(kwh, 0, rand.int(1, 9))}");
+  const Template walk = compile("${walk(temp, 20.0, 0.5, 19, 21)}");
+  const Template counter = compile("${walk(kwh, 0, rand.int(1, 9))}");
   TestScope scope;
   scope.remembers = true;
   double before = 20, register_before = -1;
@@ -86,7 +87,8 @@ TEST_F(SeriesTest, GoOnFromArrivalToArrival) {
 }
 
 TEST_F(SeriesTest, LeaveTheDrawsOfTheMessageAsTheyWere) {
-  const Template plain = compile("${uuid}"), behind = compile("${markov(m, 'a > b', 'b > a')} ${walk(w, 0, 1)} ${uuid}");
+  const Template plain = compile("${uuid}");
+  const Template behind = compile("${markov(m, 'a > b', 'b > a')} ${walk(w, 0, 1)} ${uuid}");
   TestScope scope, other;
   scope.arrive(40);
   other.arrive(40);
@@ -95,7 +97,8 @@ TEST_F(SeriesTest, LeaveTheDrawsOfTheMessageAsTheyWere) {
 }
 
 TEST_F(SeriesTest, ASecondMentionGoesOnForThatArrival) {
-  const Template twice = compile("${walk(w, 0, 1.0, -9, 9, 3)}|${walk(w, 0, 1.0, -9, 9, 3)}"), once = compile("${walk(w, 0, 1.0, -9, 9, 3)}");
+  const Template twice = compile("${walk(w, 0, 1.0, -9, 9, 3)}|${walk(w, 0, 1.0, -9, 9, 3)}");
+  const Template once = compile("${walk(w, 0, 1.0, -9, 9, 3)}");
   TestScope scope, other;
   scope.arrive(5);
   const std::string text = render(twice, scope);
@@ -112,10 +115,10 @@ TEST_F(SeriesTest, AreMadeOfDrawsNotOfNames) {
   const Template named = compile("${walk(w, pages.path, 1)}");
   EXPECT_EQ(render(named, scope), "12") << "a user's own may begin at its record";
   scope.arrive(3);
-  EXPECT_EQ(render(named, scope), "error: walk: in open load its arguments are numbers and draws, not names");
-  EXPECT_EQ(render(compile("${geo.walk(w, 4, 52, add(token, 1))}"), scope),
-            "error: geo.walk: in open load its arguments are numbers and draws, not names");
-  EXPECT_EQ(render(compile("${walk(w, 0, seq)}"), scope), "error: walk: in open load its arguments are numbers and draws, not names");
+  const std::string mistake = ": in open load its arguments are numbers and draws, not names";
+  EXPECT_EQ(render(named, scope), "error: walk" + mistake);
+  EXPECT_EQ(render(compile("${geo.walk(w, 4, 52, add(token, 1))}"), scope), "error: geo.walk" + mistake);
+  EXPECT_EQ(render(compile("${walk(w, 0, seq)}"), scope), "error: walk" + mistake);
   EXPECT_EQ(render(compile("${walk(x, 0, add(rand.int(1, 1), 0))}"), scope), "3");
 }
 
