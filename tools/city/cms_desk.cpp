@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "desk_journal.hpp"
 #include "draws.hpp"
 
 namespace squall::city {
@@ -94,14 +95,10 @@ CmsDesk::Counts CmsDesk::counts() const {
 }
 
 std::vector<CmsDesk::Event> CmsDesk::journal(std::int64_t now_ns) const {
-  std::vector<Event> events;
-  {
-    const std::lock_guard lock(mutex_);
-    events = journal_;
-  }
-  std::erase_if(events, [&](const Event& event) { return event.at_ns > now_ns; });
-  std::ranges::stable_sort(events, {}, &Event::at_ns);
-  return events;
+  std::unique_lock lock(mutex_);
+  std::vector<Event> events = journal_;
+  lock.unlock();   // sorting need not hold up the workers
+  return happened_by(now_ns, std::move(events));
 }
 
 void CmsDesk::behave(const CmsBehaviour& behaviour) {
