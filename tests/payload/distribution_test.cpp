@@ -1,77 +1,12 @@
 // The acceptance checks of the workload page, n = 10,000 unless a row says more; fixed seeds.
-#include "payload/distribution.hpp"
-
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <map>
 
-#include "payload/json_text.hpp"
+#include "distribution_helpers.hpp"
 #include "test_scope.hpp"
 
 namespace squall {
 namespace {
-
-// The YAML's form as JSON: one line, and the loader's trees look the same.
-Value yaml(std::string_view json) {
-  auto value = parse_json(json);
-  if (!value) ADD_FAILURE() << json << ": " << value.error().text;
-  return value ? *value : Value{};
-}
-
-Distribution make(std::string_view json, UnitKind unit = UnitKind::none) {
-  auto made = make_distribution(yaml(json), unit);
-  if (!made) {
-    ADD_FAILURE() << json << ": " << made.error().text;
-    return {};
-  }
-  return *made;
-}
-
-std::string mistake(std::string_view json, UnitKind unit = UnitKind::none) {
-  auto made = make_distribution(yaml(json), unit);
-  return made ? "no mistake" : made.error().text;
-}
-
-std::vector<double> draw(const Distribution& distribution, int count, std::uint64_t seed = 1) {
-  RandomStream random{mix_words({seed}), 0};
-  std::vector<double> values;
-  for (int i = 0; i < count; ++i) values.push_back(distribution.sample(random));
-  return values;
-}
-
-double mean_of(const std::vector<double>& values) {
-  double sum = 0;
-  for (double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-double quantile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
-}
-
-// Kolmogorov and Smirnov's D against a distribution function.
-template <typename Cdf>
-double ks_distance(std::vector<double> values, Cdf cdf) {
-  std::sort(values.begin(), values.end());
-  const auto n = static_cast<double>(values.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double p = cdf(values[i]);
-    largest =
-        std::max({largest, p - static_cast<double>(i) / n, static_cast<double>(i + 1) / n - p});
-  }
-  return largest;
-}
-
-constexpr int kCount = 10'000;
-constexpr double kKsLimit = 0.0163;  // alpha = 0.01 at n = 10,000
-constexpr double kSecond = 1e9;
 
 TEST(Distribution, ConstantsAreConstant) {
   for (double value : draw(make("\"340ms\"", UnitKind::duration), 100)) EXPECT_EQ(value, 340e6);
@@ -283,34 +218,6 @@ TEST(Distribution, QuantilesAreLinearInBetween) {
   EXPECT_NEAR(mean_of(draw(make("{\"quantiles\": [0, 10, 40]}"), 100'000)), 15, 0.2);
 }
 
-// Files beside a scenario; gone with the test.
-struct Folder {
-  std::filesystem::path path =
-      std::filesystem::path(::testing::TempDir()) / ("squall-distribution-" + std::to_string(::getpid()));
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  void write(const char* file, const char* text) const { std::ofstream(path / file) << text; }
-};
-
-TEST(Distribution, QuantilesOfAFileAreItsValues) {
-  const Folder folder;
-  folder.write("pages.csv", "url,size\na,30kB\nb,10kB\nc,20kB\nd,90kB\n");
-  folder.write("one.csv", "size\n5kB\n");
-  const DistributionContext context{nullptr, folder.path.string()};
-  const auto of = [&](const char* file) {
-    return make_distribution(yaml(std::string("{\"quantiles\": {\"file\": \"") + file + "\", \"column\": \"size\"}}"),
-                             UnitKind::size, context);
-  };
-  const auto sizes = of("pages.csv");
-  ASSERT_TRUE(sizes) << sizes.error().text;
-  EXPECT_EQ(sizes->lowest(), 10e3);
-  EXPECT_EQ(sizes->highest(), 90e3);
-  const auto values = draw(*sizes, kCount);
-  const auto cdf = [](double x) { return x < 30e3 ? (x - 10e3) / 30e3 : 2.0 / 3 + (x - 30e3) / 180e3; };
-  EXPECT_LT(ks_distance(values, cdf), kKsLimit);
-  EXPECT_EQ(of("one.csv").error().text, "'quantiles' needs two values or more in its file");
-}
-
 TEST(Distribution, QuantilesOfPagesAndRequests) {
   const auto requests = make(
       "{\"quantiles\": [0, 2, 15, 25, 34, 42, 49, 56, 63, 70, 78, 86, 95, 105, 117, 130, 147, 170, 205, 281, 3920]}");
@@ -318,71 +225,6 @@ TEST(Distribution, QuantilesOfPagesAndRequests) {
   EXPECT_NEAR(quantile(values, 0.5), 78, 1.5);
   EXPECT_NEAR(quantile(values, 0.05), 2, 0.3);
   EXPECT_NEAR(quantile(values, 0.9), 205, 3);
-}
-
-TEST(Distribution, TraceGivesTheFilesValuesInOrder) {
-  const Folder files;
-  const auto& folder = files.path;
-  std::ofstream(folder / "gaps.csv") << "name,gap\r\na,1\r\n\"b,\"\"x\",2.5\r\n\r\nc,3\r\n";
-  TestNames names;
-  TestScope scope, other;
-  const DistributionContext context{&names, folder.string()};
-  auto wraps = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\"}}"),
-                                 UnitKind::none, context);
-  ASSERT_TRUE(wraps) << wraps.error().text;
-  std::vector<double> values;
-  for (int i = 0; i < 5; ++i) values.push_back(wraps->sample(scope));
-  EXPECT_EQ(values, (std::vector<double>{1, 2.5, 3, 1, 2.5}));
-  EXPECT_EQ(wraps->sample(other), 1) << "each user has its own place";
-  auto holds = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\", "
-                                      "\"on_end\": \"hold\"}, \"min\": 2, \"over\": \"clip\"}"),
-                                 UnitKind::none, context);
-  ASSERT_TRUE(holds) << holds.error().text;
-  values.clear();
-  for (int i = 0; i < 5; ++i) values.push_back(holds->sample(scope));
-  EXPECT_EQ(values, (std::vector<double>{2, 2.5, 3, 3, 3}));
-  auto wrong = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gpa\"}}"),
-                                 UnitKind::none, context);
-  ASSERT_FALSE(wrong);
-  EXPECT_EQ(wrong.error().text, "'gaps.csv' has no column 'gpa' (did you mean 'gap'?)");
-
-  const auto trace = [&](std::string_view more, UnitKind unit, bool is_gap = false) {
-    return make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\"" + std::string(more) + "}"),
-                             unit, {&names, folder.string(), is_gap});
-  };
-  EXPECT_EQ(trace("}", UnitKind::duration).error().text, "gaps.csv, row 1: '1' has no unit (write 1s or 1ms)");
-  EXPECT_TRUE(trace("}, \"unit\": \"ms\"", UnitKind::duration));
-  EXPECT_EQ(trace(", \"on_end\": \"loop\"}", UnitKind::none).error().text, "on_end: 'loop' is none of wrap, hold, stop");
-  EXPECT_EQ(trace(", \"on_end\": \"stop\"}", UnitKind::none).error().text,
-            "on_end: stop ends a device's 'every'; here write wrap or hold");
-  EXPECT_EQ(trace("}, \"max\": 2", UnitKind::none).error().text,
-            "min and max of 'trace' need over: clip (its values come in order)");
-
-  // Gaps of a schedule: no user is at hand, the place is the stream's.
-  auto gaps = trace(", \"on_end\": \"stop\"}, \"unit\": \"s\"", UnitKind::duration, /*is_gap=*/true);
-  ASSERT_TRUE(gaps) << gaps.error().text;
-  EXPECT_TRUE(gaps->is_trace());
-  EXPECT_EQ(gaps->mean(), 6.5 / 3 * 1e9);
-  RandomStream stream{1, 1};
-  EXPECT_EQ(gaps->sample_int(stream), 2'500'000'000);
-  EXPECT_EQ(gaps->sample_int(stream), 3'000'000'000);
-  EXPECT_EQ(gaps->sample_int(stream), INT64_MAX) << "no further gap";
-  EXPECT_EQ(trace(", \"on_end\": \"stop\"}, \"unit\": \"s\", \"max\": \"2s\", \"over\": \"clip\"", UnitKind::duration, true).error().text,
-            "'max' would hide the end of the trace (on_end: stop)");
-}
-
-TEST(Distribution, TraceOfOpenLoadFollowsTheArrival) {
-  const Folder folder;
-  folder.write("gaps.csv", "gap\n5\n7\n11\n");
-  TestNames names;
-  auto trace = make_distribution(yaml("{\"trace\": {\"file\": \"gaps.csv\", \"column\": \"gap\"}}"), UnitKind::any,
-                                 {&names, folder.path.string()});
-  ASSERT_TRUE(trace) << trace.error().text;
-  TestScope scope;
-  for (const auto& [arrival, value] : std::map<std::uint64_t, std::int64_t>{{0, 5}, {1, 7}, {3, 5}, {5, 11}, {2, 11}}) {
-    scope.arrive(arrival);
-    EXPECT_EQ(trace->sample_value(scope), Value{value}) << arrival;
-  }
 }
 
 TEST(Distribution, MarkovCannotBeAGap) {

@@ -1,28 +1,14 @@
-#include "payload/payload.hpp"
-
-#include <gtest/gtest.h>
-#include <unistd.h>
+// What a payload holds: texts, fields, repeated items, packed numbers, forms, and how it is encoded.
 #include <zlib.h>
 #include <zstd.h>
 
-#include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "payload/compression.hpp"
-#include "payload/digest.hpp"
-#include "payload/json_text.hpp"
-#include "test_scope.hpp"
+#include "payload_fixture.hpp"
 
 namespace squall {
 namespace {
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  append_hex(out, bytes);
-  return out;
-}
 
 std::string inflate_all(std::string_view bytes, int window_bits) {
   z_stream stream{};
@@ -37,66 +23,6 @@ std::string inflate_all(std::string_view bytes, int window_bits) {
   inflateEnd(&stream);
   return status == Z_STREAM_END ? out : "broken";
 }
-
-class PayloadTest : public ::testing::Test {
- protected:
-  PayloadTest()
-      : folder((std::filesystem::path(::testing::TempDir()) / ("squall-payload-" + std::to_string(::getpid()))).string()) {
-    std::filesystem::create_directories(folder);
-    scope.user_index = 7;
-    scope.record = {"a/b", "s\"1"};
-  }
-  ~PayloadTest() override { std::filesystem::remove_all(folder); }   // tests run side by side, each in its own
-  PayloadSpec make(std::string_view json, std::string name = "p") {
-    auto tree = parse_json(json);
-    if (!tree) {
-      ADD_FAILURE() << json << ": " << tree.error().text;
-      return *make_payload("p", Value{std::string()}, {names, folder});
-    }
-    auto made = make_payload(name, *tree, {names, folder});
-    if (!made) {
-      ADD_FAILURE() << json << ": " << made.error().text;
-      return *make_payload("p", Value{std::string()}, {names, folder});
-    }
-    return *made;
-  }
-  std::string mistake(std::string_view json) {
-    auto made = make_payload("p", *parse_json(json), {names, folder});
-    return made ? "no mistake" : made.error().text;
-  }
-  std::string render(const PayloadSpec& payload) {
-    std::string out, error;
-    if (!render_payload(payload, scope, body, error)) return "error: " + error;
-    EXPECT_TRUE(body.append_all(out, error)) << error;
-    EXPECT_EQ(out.size(), body.size());
-    // Reading in small chunks gives the same bytes, again after a rewind.
-    for (int pass = 0; pass < 2; ++pass) {
-      std::string chunks;
-      Chunk chunk;
-      while (body.next(1000, chunk)) {
-        EXPECT_LE(chunk.size, 1000u);
-        if (chunk.fd < 0) {
-          chunks.append(chunk.data, chunk.size);
-        } else {
-          chunks.append(out, chunks.size(), chunk.size);
-        }
-        if (chunks.size() > 100'000) break;
-      }
-      EXPECT_EQ(chunks, out.substr(0, chunks.size()));
-      body.rewind();
-    }
-    return out;
-  }
-  std::string render(std::string_view json) { return render(make(json)); }
-  void write(const std::string& file, std::string_view text) {
-    std::ofstream(std::filesystem::path(folder) / file, std::ios::binary) << text;
-  }
-
-  std::string folder;
-  TestNames names;
-  TestScope scope;
-  Body body;
-};
 
 TEST_F(PayloadTest, RendersTexts) {
   EXPECT_EQ(render("\"hello ${user.index}\""), "hello 7");
@@ -256,134 +182,6 @@ TEST_F(PayloadTest, WritesProtobuf) {
   EXPECT_EQ(mistake("{\"protobuf\": {\"0\": 1}}"), "protobuf: '0' is not a protobuf field number");
   EXPECT_EQ(mistake("{\"protobuf\": {\"1\": {\"flaot\": 1}}}"),
             "protobuf: field 1: unknown protobuf type 'flaot' (did you mean 'float'?)");
-}
-
-TEST_F(PayloadTest, BlobsHaveTheirSize) {
-  EXPECT_EQ(render("{\"size\": 200}").size(), 200u);
-  EXPECT_EQ(render("{\"size\": \"2KiB\"}").size(), 2048u);
-  EXPECT_EQ(render("{\"size\": \"9MiB\"}").size(), 9u << 20);  // goes round the arena
-  EXPECT_EQ(make("{\"size\": \"2GiB\"}").fixed_size(), std::uint64_t{2} << 30);
-  const std::string zero = render("{\"size\": \"3MiB\", \"source\": \"zero\"}");
-  EXPECT_EQ(zero, std::string(3 << 20, '\0'));
-  const std::string pattern =
-      render("{\"size\": \"3MiB\", \"source\": \"pattern\", \"magic\": \"ffd8\"}");
-  EXPECT_EQ(hex(pattern.substr(0, 5)), "ffd8020304");
-  EXPECT_EQ(static_cast<unsigned char>(pattern[1'500'001]), 1'500'001 % 256);
-  scope.draws = 0;
-  const auto snapshot =
-      make("{\"size\": {\"lognormal\": {\"median\": \"120kB\", \"sigma\": 0.5}}}");
-  double sum = 0;
-  for (int i = 0; i < 2000; ++i) {
-    std::string error;
-    ASSERT_TRUE(render_payload(snapshot, scope, body, error));
-    sum += static_cast<double>(body.size());
-  }
-  EXPECT_NEAR(sum / 2000, 136e3, 136e3 * 0.04);
-}
-
-TEST_F(PayloadTest, BlobsHaveTheSizesOfAFile) {
-  write("sizes.csv", "what,bytes\na,30B\nb,1kB\nc,7B\n");
-  const auto replay = make("{\"size\": {\"trace\": {\"file\": \"sizes.csv\", \"column\": \"bytes\"}}}");
-  EXPECT_EQ(mistake("{\"size\": {\"trace\": {\"file\": \"sizes.csv\", \"column\": \"byte\"}}}"),
-            "size: 'sizes.csv' has no column 'byte' (did you mean 'bytes'?)");
-  std::vector<std::size_t> sizes;
-  for (int i = 0; i < 4; ++i) sizes.push_back(render(replay).size());
-  EXPECT_EQ(sizes, (std::vector<std::size_t>{30, 1000, 7, 30}));
-  scope.arrive(2);
-  EXPECT_EQ(render(replay).size(), 7u);
-}
-
-TEST_F(PayloadTest, BlobsDifferByUserAndRepeatWithTheSeed) {
-  const auto blob = make("{\"size\": \"4kB\"}");
-  const auto of = [&](std::uint64_t user, std::uint64_t iteration) {
-    scope.user_index = user;
-    scope.iteration = iteration;
-    scope.draws = 0;
-    return render(blob);
-  };
-  const std::string first = of(1, 1);
-  EXPECT_EQ(first, of(1, 1));
-  EXPECT_NE(first, of(2, 1));
-  EXPECT_NE(first, of(1, 2));
-}
-
-TEST_F(PayloadTest, BlobsCompressAsSaid) {
-  for (const double ratio : {1.0, 1.5, 3.0, 8.0, 20.0}) {
-    for (const char* size : {"64KiB", "1MiB"}) {
-      scope.draws = 0;
-      const std::string bytes = render("{\"size\": \"" + std::string(size) +
-                                       "\", \"compressible\": " + std::to_string(ratio) + "}");
-      std::string packed;
-      ASSERT_TRUE(compress(Coding::deflate, bytes, packed));
-      EXPECT_NEAR(static_cast<double>(bytes.size()) / static_cast<double>(packed.size()), ratio,
-                  ratio * 0.05)
-          << ratio << " " << size;
-    }
-  }
-  const std::string bytes = render("{\"size\": \"1MiB\", \"entropy\": 5.5}");
-  double counts[256] = {}, entropy = 0;
-  for (char byte : bytes) ++counts[static_cast<unsigned char>(byte)];
-  for (double count : counts)
-    entropy -= count == 0 ? 0 : count / 1048576 * std::log2(count / 1048576);
-  EXPECT_NEAR(entropy, 5.5, 0.02);
-}
-
-TEST_F(PayloadTest, SendsFilesAsRanges) {
-  std::string content(3'000'000, '\0');
-  for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 7 >> 3);
-  write("export.mp4", content);
-  const auto whole = make("{\"file\": \"export.mp4\"}");
-  EXPECT_EQ(whole.content_type, "video/mp4");
-  EXPECT_EQ(whole.fixed_size(), content.size());
-  EXPECT_TRUE(render(whole) == content);
-  Chunk chunk;
-  ASSERT_TRUE(body.next(1 << 20, chunk));
-  EXPECT_GE(chunk.fd, 0);
-  ASSERT_TRUE(body.next(1 << 20, chunk));
-  EXPECT_EQ(chunk.offset, 1u << 20);
-  EXPECT_EQ(chunk.size, 1u << 20);
-  std::string_view view;
-  EXPECT_FALSE(body.contiguous(view));
-
-  const auto chunks = make("{\"file\": \"export.mp4\", \"chunk\": \"1MiB\"}");
-  scope.user_index = 0;
-  std::string joined;
-  for (int i = 0; i < 3; ++i) joined += render(chunks);
-  EXPECT_TRUE(joined == content);
-  EXPECT_TRUE(render(chunks) == content.substr(0, 1 << 20)) << "begins anew";
-  const auto random = make(
-      "{\"file\": \"export.mp4\", \"chunk\": {\"uniform\": [\"1kB\", \"9kB\"]}, \"order\": "
-      "\"random\"}");
-  for (int i = 0; i < 50; ++i) {
-    const std::string part = render(random);
-    ASSERT_GE(part.size(), 1000u);
-    ASSERT_LE(part.size(), 9000u);
-    ASSERT_NE(content.find(part), std::string::npos);
-  }
-  write("small.txt", "small");
-  const auto small = make("{\"file\": \"small.txt\"}");
-  render(small);
-  EXPECT_TRUE(body.contiguous(view));
-  EXPECT_EQ(view, "small");
-  EXPECT_EQ(mistake("{\"file\": \"none.bin\"}"),
-            "cannot read '" + folder + "/none.bin': No such file or directory");
-}
-
-TEST_F(PayloadTest, FoldersAreDealtInTurn) {
-  std::filesystem::create_directories(folder + "/pictures");
-  write("pictures/a.jpg", "A");
-  write("pictures/b.jpg", "BB");
-  const auto pictures = make("{\"file\": \"pictures\"}");
-  scope.user_index = 1;
-  std::string joined;
-  for (int i = 0; i < 4; ++i) joined += render(pictures) + ",";
-  EXPECT_EQ(joined, "BB,A,BB,A,");
-  joined.clear();
-  for (int arrival = 0; arrival < 3; ++arrival) {   // of open load: whoever takes it
-    scope.arrive(static_cast<std::uint64_t>(arrival));
-    joined += render(pictures) + ",";
-  }
-  EXPECT_EQ(joined, "A,BB,A,");
 }
 
 TEST_F(PayloadTest, EncodesBodies) {
