@@ -66,6 +66,12 @@ PartResult describe(std::string name, const RunResult& result) {
   return part;
 }
 
+/// "" when all went well.
+std::string trouble_of(const PartResult& part) {
+  if (part.is_done && part.failed == 0) return {};
+  return fmt::format("{}{}", part.is_done ? "had failures" : "did not come to its end", part.why.empty() ? "" : ": " + part.why);
+}
+
 Result<RunResult> run_part(const char* name, const PartPlan& part, SharedData& shared, const PartOptions& options) {
   if (options.on_part) options.on_part(name);
   LocalRunOptions run = options.options_of(*part.plan);
@@ -117,14 +123,11 @@ Result<RunResult> run_parts(const RunPlans& plans, const PartOptions& options, O
   const bool is_hung = *result && (*result)->is_abandoned;
   if (plans.teardown.plan && !is_hung) {
     auto teardown = run_part("teardown", plans.teardown, *plans.shared, options);
-    if (*result && teardown) {
-      parts.push_back(describe("teardown", *teardown));
-      const PartResult& part = parts.back();
-      if (!part.is_done || part.failed > 0) {
-        (*result)->verdict.warnings.push_back(fmt::format("teardown {}{}", part.is_done ? "had failures" : "did not come to its end",
-                                                          part.why.empty() ? "" : ": " + part.why));
-      }
-      (*result)->is_abandoned = teardown->is_abandoned;
+    if (*result) {
+      parts.push_back(teardown ? describe("teardown", *teardown) : PartResult{"teardown", false, 0, 0, 0, teardown.error().text});
+      const std::string trouble = trouble_of(parts.back());
+      if (!trouble.empty()) (*result)->verdict.warnings.push_back("teardown " + trouble);
+      (*result)->is_abandoned = teardown && teardown->is_abandoned;
     }
   }
   if (*result) (*result)->parts = std::move(parts);

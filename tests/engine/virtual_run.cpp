@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 
 namespace squall::testing {
 namespace {
@@ -47,7 +48,12 @@ sq_status prepare(void*, std::uint32_t op, const sq_binding*, std::uint32_t, con
   return SQ_OK;
 }
 void unprepare(void*) noexcept {}
-sq_status shard_open(void*, sq_shard* shard, void** state, sq_error*) noexcept {
+sq_status shard_open(void*, sq_shard* shard, void** state, sq_error* error) noexcept {
+  if (script().shards_opened == script().shards_at_most) {
+    std::snprintf(error->text, sizeof(error->text), "no shard is left");
+    return SQ_E_INVALID;
+  }
+  ++script().shards_opened;
   *state = shard;
   return SQ_OK;
 }
@@ -157,6 +163,14 @@ PopulationSpec& ScenarioBuilder::population(std::string name,
   spec.tasks = std::move(tasks);
   scenario.populations.push_back(std::move(spec));
   return scenario.populations.back();
+}
+
+PopulationSpec& ScenarioBuilder::arrivals(std::string name, std::vector<std::pair<std::uint32_t, double>> tasks,
+                                          double rate_per_s) {
+  PopulationSpec& spec = population(std::move(name), std::move(tasks));
+  spec.load.model = Load::Model::open;
+  spec.load.rate_per_s = rate_per_s;
+  return spec;
 }
 
 // ---- the run --------------------------------------------------------------------------------------------

@@ -33,11 +33,23 @@ struct Script {
   std::uint64_t started[4] = {};      // calls begun by operation
   std::uint64_t sessions_open = 0, sessions_opened = 0;
   std::uint64_t released = 0;
+  std::uint64_t shards_opened = 0;
+  std::uint64_t shards_at_most = UINT64_MAX;   // the next one cannot be opened
 };
 Script& script();
 
 /// Protocol "script" with the operations do, login, logout, other.
 const Plugin& scripted_plugin();
+
+/// Knows every name as column 0 of dataset 0.
+struct FirstColumn final : Names {
+  Result<Reference> resolve(std::string_view) override {
+    Reference reference;
+    reference.kind = Reference::Kind::field;
+    return reference;
+  }
+  std::uint32_t add_state(std::string_view) override { return 0; }
+};
 
 /// A scenario to fill in: protocol "script", no targets.
 struct ScenarioBuilder {
@@ -48,6 +60,8 @@ struct ScenarioBuilder {
   Step operation(std::uint32_t op, std::string name) const;
   static Step wait(std::int64_t ns);
   PopulationSpec& population(std::string name, std::vector<std::pair<std::uint32_t, double>> tasks);
+  /// The same with open load.
+  PopulationSpec& arrivals(std::string name, std::vector<std::pair<std::uint32_t, double>> tasks, double rate_per_s);
 };
 
 class VirtualRun final : public ShardLink {

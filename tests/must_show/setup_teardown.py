@@ -93,6 +93,19 @@ def a_signal_during_setup():
     expect_equal((counts["logins"], counts["requests"]), (1, 3), "login, slow request and logout")
 
 
+def a_signal_cuts_teardown_short():
+    """The load's verdict stays; what teardown did not do is told."""
+    city = City()
+    text = scenario().replace("teardown:\n", "teardown:\n  - http.get: { path: /delay/60000, timeout: 2m, name: slow end }\n")
+    ours = Run(text, "--grace", "1s", city=city)
+    wait_until(lambda: city.counters()["http"]["requests"] == 2002, "the slow request of teardown")
+    ours.signal(signal.SIGINT)
+    ours.wait()
+    expect_equal(ours.code, 0, "exit code of a load that had ended well")
+    expect_equal(parts_of(ours)["teardown"]["done"], False, "teardown's end")
+    expect_equal(ours.result["generator"]["warnings"][-1:], ["teardown did not come to its end: stopped by a signal"], "the last warning")
+
+
 def mistakes_are_found_before():
     for text, said in (
             (scenario().replace("bearer: \"${setup.token}\"", "bearer: \"${setup.tokn}\""), "did you mean 'token'?"),
@@ -104,4 +117,4 @@ def mistakes_are_found_before():
 
 
 show(one_token_for_all, teardown_after_a_signal, teardown_after_an_abort, setup_that_fails_is_the_end, a_signal_during_setup,
-     mistakes_are_found_before)
+     a_signal_cuts_teardown_short, mistakes_are_found_before)
