@@ -72,9 +72,7 @@ TEST(Draws, SeriesOfOpenLoadAreTheSameOnAnyNumberOfShards) {
   steps.push_back(wait_of("${markov(state, '3ms*3 > 40ms', '40ms*2 > 3ms')}", names));
   steps.push_back(wait_of("${mul(seq, 7)}us", names));
   steps.push_back(builder.operation(0, "send"));
-  PopulationSpec& population = builder.population("open", {{task, 1}});
-  population.load.model = Load::Model::open;
-  population.load.rate_per_s = 50;
+  PopulationSpec& population = builder.arrivals("open", {{task, 1}}, 50);
   population.states = names.next_state;
   builder.scenario.run.for_ns = 4 * kSecond;
   builder.scenario.run.drain_ns = 10 * kSecond;
@@ -159,9 +157,7 @@ TEST(Draws, AUserOfOpenLoadHasARecordOfItsOwn) {
   auto& steps = builder.scenario.tasks[task].steps;
   steps.push_back(wait_of("${pages.path}ms", names));   // its only column
   steps.push_back(builder.operation(0, "send"));
-  PopulationSpec& population = builder.population("open", {{task, 1}});
-  population.load.model = Load::Model::open;
-  population.load.rate_per_s = 10;
+  PopulationSpec& population = builder.arrivals("open", {{task, 1}}, 10);
   builder.scenario.run.for_ns = 400 * kMs;
   std::vector<std::int64_t> begins = sorted_begins(builder, 1);
   ASSERT_EQ(begins.size(), 4u);   // arrivals at 0, 100, 200 and 300 ms find nobody free

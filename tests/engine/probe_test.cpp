@@ -37,9 +37,7 @@ std::vector<std::uint64_t> starts_beside(const Answer& answer, std::uint32_t sha
   auto& operation = std::get<OperationStep>(builder.scenario.tasks[look].steps[0].what);
   operation.timeout_ns = kSecond;
   {
-    PopulationSpec& open = builder.population("open", {{ask, 1}});
-    open.load.model = Load::Model::open;
-    open.load.rate_per_s = 200;
+    PopulationSpec& open = builder.arrivals("open", {{ask, 1}}, 200);
     open.load.poisson = true;
   }
   {

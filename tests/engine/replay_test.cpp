@@ -12,16 +12,6 @@ namespace {
 constexpr std::int64_t kUs = 1'000, kMs = 1'000 * kUs, kS = 1'000 * kMs;
 constexpr std::uint64_t kZero = 1'000'000'000'000;
 
-/// Knows `log.id`, column 0 of dataset 0.
-struct Columns final : Names {
-  Result<Reference> resolve(std::string_view) override {
-    Reference reference;
-    reference.kind = Reference::Kind::field;
-    return reference;
-  }
-  std::uint32_t add_state(std::string_view) override { return 0; }
-};
-
 /// Each arrival waits as many microseconds as its record's number, then does an operation: the operation's begin says
 /// when the arrival was due and which record it had.
 struct Replay {
@@ -37,7 +27,7 @@ struct Replay {
     auto data = std::make_shared<Dataset>(std::get<Dataset>(Dataset::parse(rows, Dataset::Format::csv)));
     data->name = "log";
     builder.scenario.datasets.push_back(std::move(data));
-    Columns names;
+    FirstColumn names;
     auto& steps = builder.scenario.tasks[task].steps;
     steps.insert(steps.begin(), Step{WaitStep{std::get<Template>(Template::compile("${log.id}", names))}, std::nullopt, {}});
     population.load.model = Load::Model::open;

@@ -40,9 +40,7 @@ TEST_P(BudgetOverShards, IsExactAndTheOthersGoOn) {
   const auto other = builder.task("other", {3});
   const auto third = builder.task("third", {3});
   builder.scenario.tasks[counted].stop_after.requests = 10'000;
-  PopulationSpec& population = builder.population("mix", {{counted, 1.0}, {other, 1.0}, {third, 1.0}});
-  population.load.model = Load::Model::open;
-  population.load.rate_per_s = 3'000;
+  builder.arrivals("mix", {{counted, 1.0}, {other, 1.0}, {third, 1.0}}, 3'000);
   builder.scenario.run.for_ns = 20 * kS;
   script() = {};
   script().on_start = takes(3 * kMs);
@@ -77,9 +75,7 @@ INSTANTIATE_TEST_SUITE_P(Shards, BudgetOverShards, ::testing::Values(1u, 2u, 3u,
 /// 100 arrivals a second for 5 s, each of which keeps its user for 300 ms: 30 users are needed.
 PopulationSpec& busy_arrivals(ScenarioBuilder& builder) {
   const auto task = builder.task("page", {0});
-  PopulationSpec& population = builder.population("visitors", {{task, 1.0}});
-  population.load.model = Load::Model::open;
-  population.load.rate_per_s = 100;
+  PopulationSpec& population = builder.arrivals("visitors", {{task, 1.0}}, 100);
   builder.scenario.run.for_ns = 5 * kS;
   script() = {};
   script().on_start = takes(300 * kMs);
@@ -278,16 +274,6 @@ TEST(Run, ShorterThanASecondKnowsItsMostUsers) {
   }
 }
 
-/// Knows `rows.id`, column 0 of dataset 0.
-struct RowNames final : Names {
-  Result<Reference> resolve(std::string_view) override {
-    Reference reference;
-    reference.kind = Reference::Kind::field;
-    return reference;
-  }
-  std::uint32_t add_state(std::string_view) override { return 0; }
-};
-
 std::shared_ptr<const Dataset> rows(std::size_t count, Pick pick, OnEnd on_end) {
   std::string csv = "id\n";
   for (std::size_t i = 0; i < count; ++i) csv += std::to_string(i) + "\n";
@@ -300,7 +286,7 @@ std::shared_ptr<const Dataset> rows(std::size_t count, Pick pick, OnEnd on_end) 
 
 /// Reads a record before the task's operations.
 void use_record(ScenarioBuilder& builder, std::uint32_t task, PopulationSpec& population) {
-  RowNames names;
+  FirstColumn names;
   population.locals = 1;
   SetStep set{{{0, std::get<Template>(Template::compile("${rows.id}", names))}}, false};
   auto& steps = builder.scenario.tasks[task].steps;
@@ -378,9 +364,7 @@ TEST(Ends, RatesAreTakenOverThePlannedTime) {
   // The population ends with its last arrival, a little before the second in which the controller looks.
   ScenarioBuilder builder;
   const auto task = builder.task("page", {0});
-  PopulationSpec& population = builder.population("users", {{task, 1.0}});
-  population.load.model = Load::Model::open;
-  population.load.rate_per_s = 50;
+  builder.arrivals("users", {{task, 1.0}}, 50);
   builder.scenario.run.for_ns = 3 * kS;
   script() = {};
   script().on_start = takes(1 * kMs);
@@ -422,9 +406,7 @@ TEST(Ends, ARunInWhichNothingSucceededFails) {
 TEST(Ends, AThresholdWithAbortEndsTheRunEarly) {
   ScenarioBuilder builder;
   const auto task = builder.task("page", {0});
-  PopulationSpec& population = builder.population("users", {{task, 1.0}});
-  population.load.model = Load::Model::open;
-  population.load.rate_per_s = 100;
+  builder.arrivals("users", {{task, 1.0}}, 100);
   builder.scenario.run.for_ns = 60 * kS;
   script() = {};
   script().on_start = [](std::uint64_t, std::uint32_t, std::uint64_t start) {
@@ -441,9 +423,7 @@ TEST(Samples, ATimeOutHasTheLimitAsItsLatency) {
   ScenarioBuilder builder;
   const auto task = builder.task("page", {0});
   std::get<OperationStep>(builder.scenario.tasks[task].steps[0].what).timeout_ns = 250 * kMs;
-  PopulationSpec& population = builder.population("users", {{task, 1.0}});
-  population.load.model = Load::Model::open;
-  population.load.rate_per_s = 10;
+  builder.arrivals("users", {{task, 1.0}}, 10);
   builder.scenario.run.for_ns = 5 * kS;
   script() = {};
   script().on_start = takes(10 * kS);
@@ -458,9 +438,7 @@ TEST(Samples, ATimeOutHasTheLimitAsItsLatency) {
 TEST(Samples, WarmUpAndMeasuringNeverMix) {
   ScenarioBuilder builder;
   const auto task = builder.task("page", {0});
-  PopulationSpec& population = builder.population("users", {{task, 1.0}});
-  population.load.model = Load::Model::open;
-  population.load.rate_per_s = 100;
+  builder.arrivals("users", {{task, 1.0}}, 100);
   builder.scenario.run.warmup_ns = 3 * kS;
   builder.scenario.run.for_ns = 7 * kS;
   script() = {};
@@ -479,9 +457,7 @@ TEST(Determinism, TheSameSeedGivesTheSameRunOnAnyNumberOfShards) {
     ScenarioBuilder builder;
     const auto first = builder.task("first", {0});
     const auto second = builder.task("second", {3});
-    PopulationSpec& population = builder.population("users", {{first, 7.0}, {second, 3.0}});
-    population.load.model = Load::Model::open;
-    population.load.rate_per_s = 500;
+    PopulationSpec& population = builder.arrivals("users", {{first, 7.0}, {second, 3.0}}, 500);
     population.load.poisson = true;
     builder.scenario.run.for_ns = 10 * kS;
     script() = {};
