@@ -157,7 +157,7 @@ TEST(Draws, AUserOfOpenLoadHasARecordOfItsOwn) {
   auto& steps = builder.scenario.tasks[task].steps;
   steps.push_back(wait_of("${pages.path}ms", names));   // its only column
   steps.push_back(builder.operation(0, "send"));
-  PopulationSpec& population = builder.arrivals("open", {{task, 1}}, 10);
+  builder.arrivals("open", {{task, 1}}, 10);
   builder.scenario.run.for_ns = 400 * kMs;
   std::vector<std::int64_t> begins = sorted_begins(builder, 1);
   ASSERT_EQ(begins.size(), 4u);   // arrivals at 0, 100, 200 and 300 ms find nobody free
