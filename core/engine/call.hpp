@@ -16,6 +16,7 @@ namespace squall {
 
 class Shard;
 class User;
+struct Strand;
 
 // state       event                next
 // free        acquire              started
@@ -32,6 +33,7 @@ struct Call final : ::sq_call {
   bool is_cut = false;           // … because the run stops
   bool has_arguments = false;
   User* user = nullptr;
+  Strand* strand = nullptr;      // of the user: whose step it is
   Shard* owner = nullptr;
   const BoundOperation* operation = nullptr;
   void* session = nullptr;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
 #include <utility>
 
 namespace squall {
@@ -43,10 +44,17 @@ class Compiler {
   }
   void compile(const Step& step, const WaitStep&, int) { emit(Code::wait, &step); }
   void compile(const Step& step, const SetStep&, int) { emit(Code::set, &step); }
-  void compile(const Step& step, const AcquireStep&, int) { emit(Code::acquire, &step); }
-  void compile(const Step& step, const ReleaseStep&, int) { emit(Code::release, &step); }
+  void compile(const Step& step, const AcquireStep&, int) {
+    refuse_in_branch(step, "acquire");
+    emit(Code::acquire, &step);
+  }
+  void compile(const Step& step, const ReleaseStep&, int) {
+    refuse_in_branch(step, "release");
+    emit(Code::release, &step);
+  }
   void compile(const Step& step, const TakeStep&, int) { emit(Code::take, &step); }
   void compile(const Step& step, const BarrierStep& what, int) {
+    refuse_in_branch(step, "barrier");
     emit(Code::barrier, &step, binder_.bind_series(scenario_.barriers[what.barrier].name, "barrier", {}));
   }
   void compile(const Step& step, const MetricStep&, int) { emit(Code::metric, &step); }
@@ -78,6 +86,19 @@ class Compiler {
     }
     for (const auto end : ends) land(end);
   }
+  void compile(const Step& step, const ParallelStep& what, int depth) {
+    const auto first = static_cast<std::uint32_t>(out_.jumps.size());
+    out_.jumps.resize(first + what.branches.size());
+    const auto begin = emit(Code::parallel, &step, first);
+    const bool outer = std::exchange(in_branch_, true);
+    for (std::size_t i = 0; i < what.branches.size(); ++i) {
+      out_.jumps[first + i] = here();
+      block(what.branches[i], depth + 1);
+      emit(Code::join, &step);
+    }
+    in_branch_ = outer;
+    land(begin);
+  }
   void compile(const Step& step, const RepeatStep& what, int depth) {
     const auto begin = emit(Code::repeat, &step);
     const auto body = here();
@@ -103,11 +124,17 @@ class Compiler {
     emit(Code::group_end, &step, series);
   }
 
+  /// What a user holds, and where it waits for others, is one thing for the whole user.
+  void refuse_in_branch(const Step& step, std::string_view word) {
+    if (in_branch_) binder_.refuse(step.mark, fmt::format("'{}' cannot stand within 'parallel'", word));
+  }
+
   const Scenario& scenario_;
   const bool must_hold_;
   StepBinder& binder_;
   Program& out_;
   bool in_until_ = false;
+  bool in_branch_ = false;
   std::string error_;
 };
 

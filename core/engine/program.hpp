@@ -25,6 +25,8 @@ struct Instruction {
     satisfied,   // UntilStep            back to the body, or on: success or time-out
     group,       // GroupStep            pushes a frame
     group_end,   // GroupStep            pops it: one sample
+    parallel,    // ParallelStep         past its branches; `index`: first entry of jumps, one a branch
+    join,        // -                    the branch is over
     acquire,     // AcquireStep          waits, or ends the part, when no record is free
     release,     // ReleaseStep
     take,        // TakeStep
@@ -37,13 +39,13 @@ struct Instruction {
   bool must_hold = false;          // in on_start and setup: a failure stops the user unless the step says otherwise
   bool in_until = false;           // a poll: its failure is a failed sample and nothing more
   std::uint32_t target = 0;
-  std::uint32_t index = 0;         // call: bound operation; until, group, barrier: series pair; either: jumps
+  std::uint32_t index = 0;         // call: bound operation; until, group, barrier: series pair; either, parallel: jumps
   const Step* step = nullptr;
 };
 
 struct Program {
   std::vector<Instruction> code;
-  std::vector<std::uint32_t> jumps;   // of `either`
+  std::vector<std::uint32_t> jumps;   // of `either` and `parallel`
 };
 
 /// What the compiler asks of the plan while it walks the steps.

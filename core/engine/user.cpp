@@ -18,8 +18,7 @@ User::User(Population& population, std::uint64_t index, std::uint32_t rank)
   this->population = population.plan().index;
   user_index = index;
   clock.user = next_turn.user = this;
-  wait_.user = this;
-  wait_.fire = [](TimerNode& node) noexcept { static_cast<Wait&>(node).user->resume(); };
+  main_.wait.fire = &User::wait_is_over;
 }
 
 User::~User() {
@@ -28,7 +27,7 @@ User::~User() {
     stop_watching();
   }
   leave_barrier();
-  population_.shard().loop().disarm(wait_);
+  disarm_waits(main_);
   population_.shard().loop().disarm(clock);
 }
 
@@ -39,7 +38,7 @@ void User::start() {
   stop_after_part_ = false;
   draws = kStartDraws;
   if (population_.plan().spec->eligible_at_user_start) records().eligible = population_.eligible_now();
-  due_ns_ = ready_ns_ = population_.shard().loop().now_ns();
+  at_->due_ns = at_->ready_ns = population_.shard().loop().now_ns();
   run_part(Part::connect, population_.plan().connect);
 }
 
@@ -55,8 +54,8 @@ void User::begin_iteration(std::uint32_t task, std::uint64_t due_ns, std::uint64
   // What goes on from message to message is the population's in open load: see arrival_series.hpp.
   if (is_arrival && states_) std::fill_n(states_.get(), population_.plan().spec->states, Value{});
   has_waited_ = has_rested_ = false;
-  due_ns_ = due_ns;
-  ready_ns_ = ready_ns;
+  at_->due_ns = due_ns;
+  at_->ready_ns = ready_ns;
   ++population_.counts().started;
   const Program& program = population_.plan().tasks[task].program;
   // An operation reads the clock when it starts; any other first step has its time from here.
@@ -73,12 +72,12 @@ void User::set_retiring() {
 void User::retire() {
   set_retiring();
   if (state_ != State::free) return;
-  if (waits_for_token_) population_.shard().unpark(*this);
-  waits_for_token_ = false;
+  if (at_->waits_for_token) population_.shard().unpark(*this);
+  at_->waits_for_token = false;
   stop_watching();
   population_.shard().loop().disarm(clock);
   state_ = State::stopping;
-  due_ns_ = ready_ns_ = population_.shard().loop().now_ns();
+  at_->due_ns = at_->ready_ns = population_.shard().loop().now_ns();
   run_part(Part::on_stop, population_.plan().on_stop);
 }
 
@@ -89,39 +88,13 @@ void User::cut(bool is_final) {
   if (state_ == State::stopping && !is_final) return;
   set_retiring();
   cutting_ = true;
-  if (call_) {
-    population_.shard().cancel(*call_, /*is_cut=*/true);
-  } else if (gate_) {
-    leave_barrier();
-    population_.shard().loop().disarm(wait_);
-    leave(End::cut, ErrorClass::none);
-  } else if (wait_.armed) {
-    population_.shard().loop().disarm(wait_);
-    leave(End::cut, ErrorClass::none);
-  } else if (waits_for_token_) {
-    population_.shard().unpark(*this);
-    waits_for_token_ = false;
-    leave(End::cut, ErrorClass::none);
-  } else if (records_ && records_->waiter) {
-    leave_line(std::move(records_->waiter));
-    leave(End::cut, ErrorClass::none);
-  }
+  cut_strand(main_);
 }
 
 void User::drop_wait() {
-  Shard& shard = population_.shard();
-  if (records_ && records_->waiter) {   // nobody knows when one comes back
-    leave_line(std::move(records_->waiter));
-    return leave(End::cut, ErrorClass::none);
-  }
-  if (gate_) {   // who has not come by now may never begin
-    leave_barrier();
-    shard.loop().disarm(wait_);
-    return leave(End::cut, ErrorClass::none);
-  }
-  if (state_ != State::iterating || !wait_.armed || wait_.at_ns <= shard.drain_end_ns()) return;
-  shard.loop().disarm(wait_);
-  leave(End::cut, ErrorClass::none);
+  // Nobody knows when a record comes back; and who has not come to a barrier by now may never begin.
+  if ((records_ && records_->waiter) || gate_) return end_waiting(main_);
+  if (state_ == State::iterating) drop_wait_of(main_);
 }
 
 void User::end_life() {
@@ -165,7 +138,7 @@ void User::part_is_over(Part part, End end) {
       if (population_.plan().spec->new_connection) population_.close_session(*this);
       if (!retiring_ && !stop_after_part_) {
         state_ = State::free;
-        free_since_ns_ = std::max(due_ns_, free_since_ns_);
+        free_since_ns_ = std::max(at_->due_ns, free_since_ns_);
         return population_.user_free(*this);
       }
       break;
@@ -178,7 +151,7 @@ void User::part_is_over(Part part, End end) {
   state_ = State::stopping;
   if (final_) return end_life();
   cutting_ = false;
-  due_ns_ = ready_ns_ = population_.shard().loop().now_ns();
+  at_->due_ns = at_->ready_ns = population_.shard().loop().now_ns();
   run_part(Part::on_stop, population_.plan().on_stop);
 }
 
@@ -201,12 +174,12 @@ User::Next User::fail_step(const Instruction& code, ErrorClass error, std::strin
     sample.iteration = iteration;
     const std::uint64_t now = shard.loop().now_ns();
     sample.started_ns = sample.ended_ns = shard.run_time(now);
-    sample.due_ns = std::min(shard.run_time(due_ns_), sample.started_ns);
+    sample.due_ns = std::min(shard.run_time(at_->due_ns), sample.started_ns);
     sample.outcome = Outcome::failed;
     sample.error = error;
     sample.detail = detail;
     shard.record(sample);
-    due_ns_ = ready_ns_ = now;
+    at_->due_ns = at_->ready_ns = now;
   } else {
     shard.note_step_failure(population_.plan().spec->name, detail);
   }
@@ -217,10 +190,11 @@ User::Next User::fail_step(const Instruction& code, ErrorClass error, std::strin
 
 // What comes after a failure may fail because of it: the first one names the group.
 void User::blame_groups(ErrorClass error) {
-  for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
-    if (frame->code->code == Instruction::Code::until) return;   // a failed poll is a failed sample, and polling goes on
-    if (!std::exchange(frame->has_failed, true)) frame->error = error;
-  }
+  look_outwards([&](Frame& frame) {
+    if (frame.code->code == Instruction::Code::until) return false;   // a failed poll is a failed sample, and polling goes on
+    if (!std::exchange(frame.has_failed, true)) frame.error = error;
+    return true;
+  });
 }
 
 User::Next User::after_failure(const Instruction& code, ErrorClass error) {
@@ -231,7 +205,7 @@ User::Next User::after_failure(const Instruction& code, ErrorClass error) {
   const OnFailure otherwise = code.must_hold && !code.in_until ? OnFailure::stop_user : OnFailure::proceed;
   const OnFailure action = code.step->on_failure.value_or(otherwise);
   switch (action) {
-    case OnFailure::proceed: ++pc_; return Next::go_on;
+    case OnFailure::proceed: ++at_->pc; return Next::go_on;
     case OnFailure::abort_run: population_.shard().abort_run(population_.plan().spec->name); [[fallthrough]];
     case OnFailure::interrupt: leave(End::interrupted, error); return Next::stop;
     case OnFailure::stop_user:
@@ -244,9 +218,9 @@ User::Next User::after_failure(const Instruction& code, ErrorClass error) {
 }
 
 void User::leave(End end, ErrorClass error) {
-  while (!frames_.empty()) {
-    Frame frame = frames_.back();
-    frames_.pop_back();
+  while (!at_->frames.empty()) {
+    Frame frame = at_->frames.back();
+    at_->frames.pop_back();
     const Instruction::Code kind = frame.code->code;
     const bool has_series = kind == Instruction::Code::group || kind == Instruction::Code::barrier ||
                             (kind == Instruction::Code::until && frame.code->index != kNone);
@@ -255,6 +229,12 @@ void User::leave(End end, ErrorClass error) {
     // data or of a token is cut, as by the stop.
     const ErrorClass own = frame.has_failed ? frame.error : error == ErrorClass::none ? ErrorClass::check : error;
     close_group(frame, end == End::interrupted ? Outcome::failed : Outcome::cancelled, own);
+  }
+  if (at_ != &main_) {   // settle() hands it on
+    at_->is_over = at_->ends_part = true;
+    at_->end = end;
+    at_->error = error;
+    return;
   }
   UserObserver* observer = population_.shard().observer();
   if (observer && !program_->code.empty()) tell_end(*observer, end);
@@ -270,9 +250,9 @@ void User::close_group(Frame& frame, Outcome outcome, ErrorClass error) {
   sample.series = frame.code->index;
   sample.user = static_cast<std::uint32_t>(user_index);
   sample.iteration = iteration;
-  const std::uint64_t begin = frame.begin_ns ? frame.begin_ns : due_ns_;
+  const std::uint64_t begin = frame.begin_ns ? frame.begin_ns : at_->due_ns;
   sample.due_ns = sample.started_ns = shard.run_time(begin);
-  sample.ended_ns = shard.run_time(is_group && frame.end_ns ? frame.end_ns : std::max(due_ns_, begin));
+  sample.ended_ns = shard.run_time(is_group && frame.end_ns ? frame.end_ns : std::max(at_->due_ns, begin));
   sample.outcome = outcome == Outcome::failed && error == ErrorClass::timeout ? Outcome::timeout : outcome;
   sample.error = outcome == Outcome::ok || outcome == Outcome::cancelled ? ErrorClass::none : error;
   shard.record(sample);
@@ -280,7 +260,7 @@ void User::close_group(Frame& frame, Outcome outcome, ErrorClass error) {
 }
 
 void User::settle_due() {
-  if (due_ns_ == kAtOnce) due_ns_ = ready_ns_ = population_.shard().loop().read_ns();
+  if (at_->due_ns == kAtOnce) at_->due_ns = at_->ready_ns = population_.shard().loop().read_ns();
 }
 
 }  // namespace squall

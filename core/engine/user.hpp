@@ -1,4 +1,4 @@
-// A virtual user: a program counter in its task, a few frames, what it captured, its sessions. It runs
+// A virtual user: where it stands in its task (strand.hpp), what it captured, its sessions. It runs
 // until it must wait (an operation, a timer, a budget token), and is resumed by its shard's loop.
 // Who starts its iterations, and when, is its population's part.
 #pragma once
@@ -8,12 +8,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/barrier.hpp"
 #include "engine/call.hpp"
 #include "engine/plan.hpp"
 #include "engine/record_store.hpp"
+#include "engine/strand.hpp"
 #include "net/environment.hpp"
 #include "payload/template.hpp"
 #include "stats/sample.hpp"
@@ -52,7 +54,7 @@ class User final : public Scope {
   /// The drain has begun: a wait that would outlast it ends the iteration at once.
   void drop_wait();
   /// Free, but its next iteration needs a token that is on its way: resume() tells the population again.
-  void wait_for_token() { waits_for_token_ = true; }
+  void wait_for_token() { main_.waits_for_token = true; }
 
   bool is_retiring() const { return retiring_; }
   /// Whether the last iteration waited for an operation: the next may then follow it at once.
@@ -74,9 +76,8 @@ class User final : public Scope {
 
   // From the shard.
   void on_call_done(Call& call);
-  void resume();               // a timer or a token it waited for
-  /// It may have left meanwhile: the end of a budget retires those who wait for it.
-  void token_came() { if (waits_for_token_) resume(); }
+  /// One of its strands waited for it, but may have left meanwhile: the end of a budget retires those who wait for it.
+  void token_came();
 
   // Scope
   std::int64_t unix_ns() const override;
@@ -92,15 +93,27 @@ class User final : public Scope {
 
  private:
   enum class Part : std::uint8_t { none, connect, on_start, task, on_stop };
-  enum class End : std::uint8_t { completed, interrupted, cut, out_of_data };
-  struct Frame {
-    const Instruction* code = nullptr;   // repeat, until, group or barrier
-    std::uint64_t begin_ns = 0;          // repeat, until, barrier: begin; group: due of its first operation, 0: none yet
-    std::uint64_t end_ns = 0;            // repeat for, until: when it is over; group: end of its last operation
-    std::uint64_t count = 0;             // passes left, polls done
-    bool is_satisfied = false;
-    bool has_failed = false;
-    ErrorClass error = ErrorClass::none;
+  using End = PartEnd;
+  using Frame = Strand::Frame;
+  /// The strand that runs, as long as this lives: the user's steps are those of `at_`.
+  class At {
+   public:
+    At(User& user, Strand& strand) : user_(user), before_(user.at_), strand_(strand) {
+      user.at_ = &strand;
+      exchange_draws();
+    }
+    ~At() {
+      exchange_draws();
+      user_.at_ = before_;
+    }
+    At(const At&) = delete;
+    At& operator=(const At&) = delete;
+
+   private:
+    void exchange_draws() { if (strand_.parent) std::swap(user_.draws, strand_.draws); }
+    User& user_;
+    Strand* const before_;
+    Strand& strand_;
   };
   enum class Next : std::uint8_t { go_on, stop };   // of the interpreter
   static constexpr std::uint64_t kStartDraws = std::uint64_t{1} << 32;   // on_start's are not those of the first iteration
@@ -117,6 +130,33 @@ class User final : public Scope {
 
   void run_part(Part part, const Program& program);
   void run();
+  /// What a strand waited for has come; it is gone afterwards when it was a branch's, and the last.
+  void go_on(Strand& strand);
+  void finish_call(Call& call);
+  // Branches; user_parallel.cpp.
+  Next begin_branches(const Instruction& code);
+  bool begin_next_branch(Strand& parent);
+  Next join();
+  void settle(Strand& strand);
+  void let_go(Strand& parent);
+  void each_branch(Strand& parent, void (User::*what)(Strand&));
+  void end_soon(Strand& strand);
+  void cut_strand(Strand& strand);
+  void drop_wait_of(Strand& strand);
+  bool stop_waiting(Strand& strand);
+  void end_waiting(Strand& strand);
+  static Strand* find_waiting(Strand& strand);
+  void disarm_waits(Strand& strand);
+  static void wait_is_over(TimerNode& node) noexcept;
+  /// The frames around the step that runs, the innermost first, those around a `parallel` too; `look` returns false to stop.
+  template <typename Look>
+  void look_outwards(Look look) {
+    for (Strand* strand = at_; strand; strand = strand->parent) {
+      for (auto frame = strand->frames.rbegin(); frame != strand->frames.rend(); ++frame) {
+        if (!look(*frame)) return;
+      }
+    }
+  }
   Next step(const Instruction& code);
   Next start_call(const Instruction& code);
   Next wait_until(std::uint64_t at_ns);
@@ -180,27 +220,20 @@ class User final : public Scope {
 
   Population& population_;
   const Program* program_ = nullptr;
-  std::uint32_t pc_ = 0;
+  Strand* at_ = &main_;
   std::uint32_t task_ = 0;
   std::uint32_t rank_ = 0;
   State state_ = State::absent;
   Part part_ = Part::none;
-  bool running_ = false;          // inside run()
-  bool runs_again_ = false;       // run() was asked for inside run()
   bool retiring_ = false;
   bool stop_after_part_ = false;  // stop_user
   bool cutting_ = false;
   bool final_ = false;
-  bool waits_for_token_ = false;
   bool has_waited_ = false;
   bool has_rested_ = false;       // a wait of its steps
-  Call* call_ = nullptr;
-  std::uint64_t due_ns_ = 0;       // of the next operation
-  std::uint64_t ready_ns_ = 0;     // lag counts from here
   std::uint64_t free_since_ns_ = 0;
   std::uint64_t turns_ = 0;        // iterations begun
   std::uint32_t ended_data_ = kNone;   // the dataset that had no record for this iteration
-  std::vector<Frame> frames_;
   std::unique_ptr<Records> records_;
   std::unique_ptr<Barrier::Waiter> gate_;   // while it waits at a barrier
   std::unique_ptr<Value[]> locals_;
@@ -208,7 +241,7 @@ class User final : public Scope {
   std::unique_ptr<Value[]> states_;
   std::unique_ptr<std::uint32_t[]> picks_;      // record + 1 by dataset; 0: none yet
   std::unique_ptr<std::uint32_t[]> user_picks_; // … in on_start, for the user's life
-  struct Wait : TimerNode { User* user = nullptr; } wait_;
+  Strand main_{*this};
 
  public:
   // The population's, and behind what every iteration touches: the clock for the next occurrence,

@@ -13,11 +13,11 @@ User::Next User::wait_at_barrier(const Instruction& code) {
   if (gate_) return give_up_barrier(code);   // its time is over
   const auto& what = std::get<BarrierStep>(code.step->what);
   Shard& shard = population_.shard();
-  due_ns_ = shard.loop().read_ns();
+  at_->due_ns = shard.loop().read_ns();
   Frame frame;
   frame.code = &code;
-  frame.begin_ns = due_ns_;
-  frames_.push_back(frame);
+  frame.begin_ns = at_->due_ns;
+  at_->frames.push_back(frame);
   ++population_.counts().groups_begun;
   Barrier& barrier = shard.barrier(what.barrier);
   gate_ = std::make_unique<Barrier::Waiter>();
@@ -29,7 +29,7 @@ User::Next User::wait_at_barrier(const Instruction& code) {
     if (own.user) return own.user->barrier_opened();
     const std::unique_ptr<Barrier::Waiter> left(&own);
   };
-  if (barrier.arrive(*gate_, due_ns_)) {
+  if (barrier.arrive(*gate_, at_->due_ns)) {
     gate_.reset();
     return pass_barrier();
   }
@@ -38,24 +38,24 @@ User::Next User::wait_at_barrier(const Instruction& code) {
     leave(End::cut, ErrorClass::none);
     return Next::stop;
   }
-  shard.loop().arm(wait_, due_ns_ + static_cast<std::uint64_t>(what.timeout_ns));
+  shard.loop().arm(at_->wait, at_->due_ns + static_cast<std::uint64_t>(what.timeout_ns));
   return Next::stop;
 }
 
 /// Due is when it opened: how late each of them then begins is the generator's own lag.
 void User::barrier_opened() {
-  population_.shard().loop().disarm(wait_);
-  due_ns_ = ready_ns_ = std::exchange(gate_, nullptr)->opened_ns;
+  population_.shard().loop().disarm(at_->wait);
+  at_->due_ns = at_->ready_ns = std::exchange(gate_, nullptr)->opened_ns;
   has_waited_ = true;
   pass_barrier();
   run();
 }
 
 User::Next User::pass_barrier() {
-  Frame frame = frames_.back();
-  frames_.pop_back();
+  Frame frame = at_->frames.back();
+  at_->frames.pop_back();
   close_group(frame, Outcome::ok, ErrorClass::none);
-  ++pc_;
+  ++at_->pc;
   return Next::go_on;
 }
 
@@ -63,9 +63,9 @@ User::Next User::give_up_barrier(const Instruction& code) {
   const std::string state = gate_->barrier->state();
   if (!gate_->barrier->leave(*gate_)) return Next::stop;   // it opened in this moment, and the news is on its way
   gate_.reset();
-  due_ns_ = ready_ns_ = population_.shard().loop().read_ns();
-  Frame frame = frames_.back();
-  frames_.pop_back();
+  at_->due_ns = at_->ready_ns = population_.shard().loop().read_ns();
+  Frame frame = at_->frames.back();
+  at_->frames.pop_back();
   close_group(frame, Outcome::timeout, ErrorClass::timeout);
   const auto& what = std::get<BarrierStep>(code.step->what);
   const std::string& name = population_.shard().plan().scenario().barriers[what.barrier].name;

@@ -20,13 +20,13 @@ std::string_view User::part_name() const {
 }
 
 void User::tell_end(UserObserver& observer, End end) const {
-  observer.part_ends(*this, part_name(), static_cast<UserObserver::End>(end));
+  observer.part_ends(*this, part_name(), end);
 }
 
 void User::tell_result(UserObserver& observer, Call& call, Outcome outcome, ErrorClass error,
                        std::string_view detail) {
   CallReport report;
-  report.is_poll = program_->code[pc_].in_until;
+  report.is_poll = program_->code[at_->pc].in_until;
   report.outcome = outcome;
   report.error = error;
   report.detail = detail;
@@ -40,7 +40,7 @@ void User::tell_result(UserObserver& observer, Call& call, Outcome outcome, Erro
   };
   if (has_answer) {
     look(call.operation->spec->expect, report.expect);
-    for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+    for (auto frame = at_->frames.rbegin(); frame != at_->frames.rend(); ++frame) {
       if (frame->code->code != Instruction::Code::until) continue;
       look(std::get<UntilStep>(frame->code->step->what).satisfied, report.satisfied);
       break;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/strand.hpp"
 #include "payload/value.hpp"
 #include "scenario/scenario.hpp"
 #include "stats/sample.hpp"
@@ -43,7 +44,7 @@ struct CallReport {
 /// Thread: the shard's.
 class UserObserver {
  public:
-  enum class End : std::uint8_t { completed, interrupted, cut, out_of_data };
+  using End = PartEnd;
 
   virtual ~UserObserver() = default;
   /// `part`: on_start, a task's name, on_stop.

@@ -26,7 +26,7 @@ User::Next User::start_call(const Instruction& code) {
       case BudgetLease::Answer::taken: break;
       case BudgetLease::Answer::waiting:
         settle_due();
-        waits_for_token_ = true;
+        at_->waits_for_token = true;
         return Next::stop;
       case BudgetLease::Answer::over: leave(End::completed, ErrorClass::none); return Next::stop;
     }
@@ -68,19 +68,21 @@ User::Next User::start_call(const Instruction& code) {
   call.shard = shard.handle();
   call.owner_data = this;
   call.user = this;
+  call.strand = at_;
   call.operation = &operation;
   call.session = session;
   call.timeout_ns = static_cast<std::uint64_t>(operation.timeout_ns);
   call.start_ns = shard.loop().read_ns();
-  if (due_ns_ == kAtOnce) due_ns_ = ready_ns_ = call.start_ns;
-  call.due_ns = std::min(due_ns_, call.start_ns);
+  if (at_->due_ns == kAtOnce) at_->due_ns = at_->ready_ns = call.start_ns;
+  call.due_ns = std::min(at_->due_ns, call.start_ns);
   call.deadline_ns = call.start_ns + call.timeout_ns;
-  shard.note_start(call.due_ns, ready_ns_, call.start_ns);
+  shard.note_start(call.due_ns, at_->ready_ns, call.start_ns);
   ++population_.counts().operations_begun;
-  for (Frame& frame : frames_) {
+  look_outwards([&](Frame& frame) {
     if (frame.code->code == Instruction::Code::group && frame.begin_ns == 0) frame.begin_ns = call.due_ns;
-  }
-  call_ = &call;
+    return true;
+  });
+  at_->call = &call;
   shard.begin(call);
   if (UserObserver* observer = shard.observer()) {
     observer->call_begins(call, args, static_cast<std::uint32_t>(count));
@@ -179,14 +181,23 @@ void User::judge(Call& call, Outcome& outcome, ErrorClass& error, std::string& d
 }
 
 void User::on_call_done(Call& call) {
-  SQUALL_ASSERT(call_ == &call);
+  Strand& strand = *call.strand;
+  {
+    const At at(*this, strand);
+    finish_call(call);
+  }
+  settle(strand);
+}
+
+void User::finish_call(Call& call) {
+  SQUALL_ASSERT(at_->call == &call);
   Shard& shard = population_.shard();
   Outcome outcome = Outcome::ok;
   ErrorClass error = ErrorClass::none;
   std::string detail;
   judge(call, outcome, error, detail);
 
-  for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+  for (auto frame = at_->frames.rbegin(); frame != at_->frames.rend(); ++frame) {
     if (frame->code->code != Instruction::Code::until) continue;
     const auto& what = std::get<UntilStep>(frame->code->step->what);
     frame->is_satisfied = call.outcome == SQ_OUT_OK && !call.is_timed_out &&
@@ -215,21 +226,24 @@ void User::on_call_done(Call& call) {
   if (UserObserver* observer = shard.observer()) tell_result(*observer, call, outcome, error, detail);
 
   has_waited_ = true;
-  due_ns_ = ready_ns_ = call.end_ns;
-  const Instruction& code = program_->code[pc_];
-  call_ = nullptr;
+  const std::uint64_t call_end_ns = call.end_ns;
+  at_->due_ns = at_->ready_ns = call_end_ns;
+  const Instruction& code = program_->code[at_->pc];
+  at_->call = nullptr;
   shard.release(call);
 
-  for (Frame& frame : frames_) {
-    if (frame.code->code == Instruction::Code::group) frame.end_ns = due_ns_;
-  }
+  look_outwards([&](Frame& frame) {
+    if (frame.code->code == Instruction::Code::group) frame.end_ns = std::max(frame.end_ns, call_end_ns);
+    return true;
+  });
   if (outcome == Outcome::cancelled) return leave(End::cut, ErrorClass::none);
   if (outcome != Outcome::ok) {
     blame_groups(error);
-    if (after_failure(code, error) == Next::stop) return;
-    return run();
+    if (!at_->must_end && after_failure(code, error) == Next::stop) return;
+  } else {
+    ++at_->pc;
   }
-  ++pc_;
+  if (at_->must_end) return leave(End::cut, ErrorClass::none);
   run();
 }
 

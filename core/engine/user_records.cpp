@@ -70,7 +70,7 @@ User::Next User::acquire(const Instruction& code) {
   }
   if (record) {
     hold(what, *record);
-    ++pc_;
+    ++at_->pc;
     return Next::go_on;
   }
   if (waits) {
@@ -120,7 +120,7 @@ User::Next User::take_record(const Instruction& code) {
   }
   if (!record) return fail_step(code, ErrorClass::check, fmt::format("take: no record of '{}' is left", data.name));
   keep_record(data, what.slot, *record, what.keep_user || part_ == Part::on_start);
-  ++pc_;
+  ++at_->pc;
   return Next::go_on;
 }
 
@@ -128,17 +128,17 @@ User::Next User::take_record(const Instruction& code) {
 void User::record_came() {
   Shard& shard = population_.shard();
   const std::unique_ptr<RecordStore::Waiter> waiter = std::move(records_->waiter);
-  due_ns_ = ready_ns_ = shard.loop().read_ns();
-  waiter->store->note_wait(due_ns_ - waiter->since_ns);
-  hold(std::get<AcquireStep>(program_->code[pc_].step->what), waiter->record);
-  ++pc_;
+  at_->due_ns = at_->ready_ns = shard.loop().read_ns();
+  waiter->store->note_wait(at_->due_ns - waiter->since_ns);
+  hold(std::get<AcquireStep>(program_->code[at_->pc].step->what), waiter->record);
+  ++at_->pc;
   run();
 }
 
 User::Next User::release_record(const Instruction& code) {
   const std::uint32_t slot = std::get<ReleaseStep>(code.step->what).slot;
   if (!hand_back(slot)) return fail_step(code, ErrorClass::check, "release: this record is not held");
-  ++pc_;
+  ++at_->pc;
   return Next::go_on;
 }
 
@@ -170,7 +170,7 @@ void User::hand_back_all(bool for_user_too) {
 
 /// The pass was none: another task instead, due when this one was. Without another, the user waits after all.
 User::Next User::skip_iteration(const Instruction& code, RecordStore& store) {
-  if (has_waited_ || !frames_.empty()) return interrupt_for_want_of_record(store);   // something was done already
+  if (has_waited_ || !at_->frames.empty()) return interrupt_for_want_of_record(store);   // something was done already
   store.note_found_none();
   Records& own = records();
   own.skipped.push_back(task_);
@@ -185,7 +185,7 @@ User::Next User::skip_iteration(const Instruction& code, RecordStore& store) {
   --turns_;
   part_ = Part::none;
   state_ = State::free;
-  begin_iteration(other, due_ns_, ready_ns_, arrival_index);
+  begin_iteration(other, at_->due_ns, at_->ready_ns, arrival_index);
   return Next::stop;
 }
 

@@ -17,34 +17,44 @@ void User::run_part(Part part, const Program& program) {
   part_ = part;
   program_ = &program;
   open = part == Part::task && population_.plan().spec->load.model == Load::Model::open;
-  pc_ = 0;
+  at_->pc = 0;
   if (program.code.empty()) return leave(End::completed, ErrorClass::none);
   if (UserObserver* observer = population_.shard().observer()) observer->part_begins(*this, part_name());
   run();
 }
 
-void User::resume() {
-  waits_for_token_ = false;
+void User::token_came() {
+  Strand* const strand = find_waiting(main_);
+  if (!strand) return;
+  strand->waits_for_token = false;
   if (state_ == State::free) return population_.user_free(*this);
-  run();
+  go_on(*strand);
+}
+
+void User::go_on(Strand& strand) {
+  {
+    const At at(*this, strand);
+    run();
+  }
+  settle(strand);
 }
 
 void User::run() {
   // From inside a step (the next part, the next iteration, a token): the loop below goes on with it, so
   // that a thousand iterations in a row take no stack.
-  if (running_) {
-    runs_again_ = true;
+  if (at_->is_running) {
+    at_->runs_again = true;
     return;
   }
-  running_ = true;
+  at_->is_running = true;
   do {
-    runs_again_ = false;
-    while (step(program_->code[pc_]) == Next::go_on) {}
-  } while (runs_again_);
-  running_ = false;
+    at_->runs_again = false;
+    while (step(program_->code[at_->pc]) == Next::go_on) {}
+  } while (at_->runs_again);
+  at_->is_running = false;
 }
 
-// Each step either moves pc_ and goes on, or stops: it waits, or the part is over.
+// Each step either moves at_->pc and goes on, or stops: it waits, or the part is over.
 User::Next User::step(const Instruction& code) {
   using Code = Instruction::Code;
   switch (code.code) {
@@ -57,7 +67,7 @@ User::Next User::step(const Instruction& code) {
         if (!result) return fail_step(code, ErrorClass::check, result.error().text);
         keep(slot, std::move(*result), what.keep_user || part_ == Part::on_start);
       }
-      ++pc_;
+      ++at_->pc;
       return Next::go_on;
     }
     case Code::branch: {
@@ -68,40 +78,42 @@ User::Next User::step(const Instruction& code) {
       const std::string text = value->to_text();
       MatchInput input = MatchInput::of(text);
       if (!value->text() && value->to_number(number)) input = MatchInput::of_number(number);
-      pc_ = what.matcher.matches(input, *this) ? pc_ + 1 : code.target;
+      at_->pc = what.matcher.matches(input, *this) ? at_->pc + 1 : code.target;
       return Next::go_on;
     }
-    case Code::either: pc_ = choose_branch(code); return Next::go_on;
-    case Code::jump: pc_ = code.target; return Next::go_on;
+    case Code::either: at_->pc = choose_branch(code); return Next::go_on;
+    case Code::jump: at_->pc = code.target; return Next::go_on;
     case Code::repeat: return begin_repeat(code);
     case Code::again: return again(code);
     case Code::until: {
       const auto& what = std::get<UntilStep>(code.step->what);
       Frame frame;
       frame.code = &code;
-      frame.begin_ns = due_ns_;
-      frame.end_ns = due_ns_ + static_cast<std::uint64_t>(what.timeout_ns);
+      frame.begin_ns = at_->due_ns;
+      frame.end_ns = at_->due_ns + static_cast<std::uint64_t>(what.timeout_ns);
       if (!what.first_now) frame.count = 1;
-      frames_.push_back(frame);
+      at_->frames.push_back(frame);
       if (code.index != kNone) ++population_.counts().groups_begun;
-      ++pc_;
+      ++at_->pc;
       if (what.first_now) return Next::go_on;
-      return wait_until(due_ns_ + static_cast<std::uint64_t>(what.every_ns));
+      return wait_until(at_->due_ns + static_cast<std::uint64_t>(what.every_ns));
     }
     case Code::satisfied: return poll_again(code);
     case Code::group: {
       Frame frame;
       frame.code = &code;
-      frames_.push_back(frame);
+      at_->frames.push_back(frame);
       ++population_.counts().groups_begun;
-      ++pc_;
+      ++at_->pc;
       return Next::go_on;
     }
+    case Code::parallel: return begin_branches(code);
+    case Code::join: at_->is_over = true; return Next::stop;
     case Code::group_end: {
-      Frame frame = frames_.back();
-      frames_.pop_back();
+      Frame frame = at_->frames.back();
+      at_->frames.pop_back();
       close_group(frame, frame.has_failed ? Outcome::failed : Outcome::ok, frame.error);
-      ++pc_;
+      ++at_->pc;
       return Next::go_on;
     }
     case Code::acquire: return acquire(code);
@@ -128,20 +140,20 @@ User::Next User::note_metric(const Instruction& code) {
     const std::string& name = shard.plan().scenario().metrics[what.metric].name;
     return fail_step(code, ErrorClass::check, fmt::format("metric '{}': '{}' is no number", name, text));
   }
-  ++pc_;
+  ++at_->pc;
   return Next::go_on;
 }
 
 User::Next User::wait_until(std::uint64_t at_ns) {
   Shard& shard = population_.shard();
-  due_ns_ = ready_ns_ = at_ns;
+  at_->due_ns = at_->ready_ns = at_ns;
   if (shard.is_draining() && at_ns > shard.drain_end_ns()) {
     leave(End::cut, ErrorClass::none);
     return Next::stop;
   }
   if (at_ns <= shard.loop().turn_ns()) return Next::go_on;
   has_rested_ = true;
-  shard.loop().arm(wait_, at_ns);
+  shard.loop().arm(at_->wait, at_ns);
   return Next::stop;
 }
 
@@ -164,17 +176,17 @@ User::Next User::begin_wait(const Instruction& code) {
     }
   }
   if (UserObserver* observer = population_.shard().observer()) wait_ns = observer->wait(wait_ns);
-  ++pc_;
-  return wait_until(due_ns_ + static_cast<std::uint64_t>(std::max<std::int64_t>(wait_ns, 0)));
+  ++at_->pc;
+  return wait_until(at_->due_ns + static_cast<std::uint64_t>(std::max<std::int64_t>(wait_ns, 0)));
 }
 
 User::Next User::begin_repeat(const Instruction& code) {
   const auto& what = std::get<RepeatStep>(code.step->what);
   Frame frame;
   frame.code = &code;
-  frame.begin_ns = due_ns_;
+  frame.begin_ns = at_->due_ns;
   frame.count = UINT64_MAX;
-  if (what.for_ns > 0) frame.end_ns = due_ns_ + static_cast<std::uint64_t>(what.for_ns);
+  if (what.for_ns > 0) frame.end_ns = at_->due_ns + static_cast<std::uint64_t>(what.for_ns);
   if (const auto* times = std::get_if<Template>(&what.times)) {
     auto value = times->evaluate(*this);
     double number = 0;
@@ -187,51 +199,51 @@ User::Next User::begin_repeat(const Instruction& code) {
     frame.count = static_cast<std::uint64_t>(std::max<std::int64_t>(0, drawn->sample_int(*this)));
   }
   if (frame.count == 0) {
-    pc_ = code.target;
+    at_->pc = code.target;
     return Next::go_on;
   }
-  frames_.push_back(frame);
-  ++pc_;
+  at_->frames.push_back(frame);
+  ++at_->pc;
   return Next::go_on;
 }
 
 User::Next User::again(const Instruction& code) {
-  Frame& frame = frames_.back();
+  Frame& frame = at_->frames.back();
   --frame.count;
-  const bool is_over = frame.count == 0 || (frame.end_ns != 0 && due_ns_ >= frame.end_ns);
+  const bool is_over = frame.count == 0 || (frame.end_ns != 0 && at_->due_ns >= frame.end_ns);
   if (!is_over) {
-    pc_ = code.target;
+    at_->pc = code.target;
     // A body without a wait or an operation must not hold the loop.
-    if (due_ns_ == frame.begin_ns) return wait_until(population_.shard().loop().turn_ns() + kIdlePassNs);
-    frame.begin_ns = due_ns_;
+    if (at_->due_ns == frame.begin_ns) return wait_until(population_.shard().loop().turn_ns() + kIdlePassNs);
+    frame.begin_ns = at_->due_ns;
     return Next::go_on;
   }
-  frames_.pop_back();
-  ++pc_;
+  at_->frames.pop_back();
+  ++at_->pc;
   return Next::go_on;
 }
 
 // Polls are due at begin + n x every; one that ended late makes the next due at its end.
 User::Next User::poll_again(const Instruction& code) {
   const auto& what = std::get<UntilStep>(code.step->what);
-  Frame& frame = frames_.back();
+  Frame& frame = at_->frames.back();
   if (frame.is_satisfied) {
     Frame done = frame;
-    frames_.pop_back();
+    at_->frames.pop_back();
     if (code.index != kNone) {
-      done.end_ns = due_ns_;
+      done.end_ns = at_->due_ns;
       close_group(done, Outcome::ok, ErrorClass::none);
     }
-    ++pc_;
+    ++at_->pc;
     return Next::go_on;
   }
   ++frame.count;
   const std::uint64_t next_poll = std::max(
-      due_ns_, frame.begin_ns + frame.count * static_cast<std::uint64_t>(what.every_ns));
+      at_->due_ns, frame.begin_ns + frame.count * static_cast<std::uint64_t>(what.every_ns));
   if (what.timeout_ns > 0 && next_poll > frame.end_ns) {
-    if (due_ns_ < frame.end_ns) return wait_until(frame.end_ns);   // no further poll, but its time is not over
+    if (at_->due_ns < frame.end_ns) return wait_until(frame.end_ns);   // no further poll, but its time is not over
     Frame done = frame;
-    frames_.pop_back();
+    at_->frames.pop_back();
     if (code.index != kNone) close_group(done, Outcome::timeout, ErrorClass::timeout);
     if (UserObserver* observer = population_.shard().observer()) {
       observer->step_failed(*code.step, ErrorClass::timeout, "not satisfied in time");
@@ -239,7 +251,7 @@ User::Next User::poll_again(const Instruction& code) {
     blame_groups(ErrorClass::timeout);
     return after_failure(code, ErrorClass::timeout);
   }
-  pc_ = code.target;
+  at_->pc = code.target;
   return wait_until(next_poll);
 }
 

@@ -37,7 +37,7 @@ void Decoder::collect_made(const Node& steps, Made& made) {
       } else if (word == "either") {
         for (const Node& branch : what.items)
           if (const Node* inner = branch.find("steps")) collect_made(*inner, made);
-      } else if (word == "steps" || word == "else") {
+      } else if (word == "steps" || word == "else" || word == "parallel") {
         collect_made(what, made);
       }
     }

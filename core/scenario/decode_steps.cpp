@@ -1,4 +1,4 @@
-// Tasks and the control steps: wait, repeat, until, if, either, group, set, metric, release, do. Those that have to do
+// Tasks and the control steps: wait, repeat, until, if, either, parallel, group, set, metric, release, do. Those that have to do
 // with records are in decode_records.cpp, those with other users in decode_barrier.cpp.
 #include <algorithm>
 
@@ -266,6 +266,17 @@ void Decoder::decode_control(const Node& step, const Node& key, const Node& give
       either.branches.push_back(decode_steps(*map["steps"], place));
     }
     out.what = std::move(either);
+  } else if (control == "parallel") {
+    ParallelStep parallel;
+    if (!value.is_list() || value.items.empty()) {
+      error(key, fmt::format("'parallel' is a list of steps, this is {}", value.is_list() ? "an empty one" : value.kind_name()));
+    } else {
+      for (Step& branch : decode_steps(value, place)) {
+        Steps& steps = parallel.branches.emplace_back();
+        steps.push_back(std::move(branch));
+      }
+    }
+    out.what = std::move(parallel);
   } else if (control == "group") {
     GroupStep group;
     if (value.is_scalar()) group.name = value.text;

@@ -110,6 +110,8 @@ struct WaitStep { DurationSource duration; };
 struct RepeatStep { std::variant<std::monostate, Template, Distribution> times; std::int64_t for_ns = 0; Steps steps; };
 struct IfStep { Template value; Matcher matcher; Steps steps, otherwise; };
 struct EitherStep { std::vector<double> weights; std::vector<Steps> branches; };
+/// Each branch in a strand of its own, side by side.
+struct ParallelStep { std::vector<Steps> branches; };
 struct SetStep { std::vector<std::pair<std::uint32_t, Template>> slots; bool keep_user = false; };
 struct UntilStep {
   std::int64_t every_ns = 0, timeout_ns = 0; bool first_now = true;
@@ -135,7 +137,7 @@ struct InterruptStep {};
 struct DoStep { std::uint32_t task = 0; };
 
 struct Step {
-  std::variant<OperationStep, WaitStep, RepeatStep, IfStep, EitherStep, SetStep, UntilStep, GroupStep,
+  std::variant<OperationStep, WaitStep, RepeatStep, IfStep, EitherStep, ParallelStep, SetStep, UntilStep, GroupStep,
                AcquireStep, ReleaseStep, TakeStep, BarrierStep, MetricStep, InterruptStep, DoStep> what;
   std::optional<OnFailure> on_failure;        // not given: proceed, in on_start stop_user
   Mark mark;

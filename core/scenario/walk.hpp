@@ -20,6 +20,9 @@ void visit_inner_steps(AnyStep& step, Visit visit) {
   if (auto* s = std::get_if<EitherStep>(&step.what)) {
     for (auto& branch : s->branches) visit(branch);
   }
+  if (auto* s = std::get_if<ParallelStep>(&step.what)) {
+    for (auto& branch : s->branches) visit(branch);
+  }
 }
 
 /// `look(const Step&)`.
