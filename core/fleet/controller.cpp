@@ -35,7 +35,7 @@ MergerOptions merger_options(const Plan& plan, const ControllerOptions& options)
 Controller::Controller(const Plan& plan, ShardLink& link, ControllerOptions options)
     : plan_(plan), link_(link), options_(std::move(options)),
       merger_(plan.series(), merger_options(plan, options_)),
-      judge_(options_.thresholds, [this](std::string_view name) { return newest_of(name); }),
+      judge_(options_.thresholds),
       ended_(plan.populations().size(), 0) {
   facts_.shards = options_.shards;
   for (const auto& data : plan.scenario().datasets) {
@@ -44,13 +44,6 @@ Controller::Controller(const Plan& plan, ShardLink& link, ControllerOptions opti
   for (const BudgetPlan& budget : plan.budgets()) {
     pools_.push_back(std::make_unique<BudgetPool>(BudgetOptions{budget.total, options_.shards}));
   }
-}
-
-std::optional<double> Controller::newest_of(std::string_view probe) const {
-  for (const MetricTotals& metric : merger_.metrics()) {
-    if (metric.is_probe && metric.name == probe && metric.values.count > 0) return metric.values.last;
-  }
-  return std::nullopt;
 }
 
 void Controller::note(std::string event, std::string text) {
@@ -88,7 +81,7 @@ void Controller::check_all_ended() {
 
 void Controller::event(std::uint32_t shard, std::string kind, std::string text) {
   if (kind == "plugin_fault") facts_.plugin_faults.push_back(text);
-  if (kind == "step_failed" || kind == "stall") {
+  if (kind == "stall") {
     const bool is_new = std::ranges::find(facts_.warnings, text) == facts_.warnings.end();
     if (is_new && facts_.warnings.size() < 20) facts_.warnings.push_back(text);
   }

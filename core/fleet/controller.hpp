@@ -77,7 +77,6 @@ class Controller final : public Uplink {
   void stop_all(std::int64_t drain_ns, std::int64_t grace_ns);
   bool has_ended(std::uint32_t population) const { return ended_[population] == options_.shards; }
   void check_all_ended();
-  std::optional<double> newest_of(std::string_view probe) const;
 
   const Plan& plan_;
   ShardLink& link_;

@@ -172,9 +172,7 @@ void add_written_names(const Node& node, std::vector<std::string>& names) {
 ThresholdNames Decoder::threshold_names(bool is_whole) const {
   ThresholdNames names;
   for (const MetricSpec& metric : scenario_.metrics) {
-    if (!metric.is_probe) continue;
-    names.probes.push_back(metric.name);
-    names.probe_units.push_back(metric.unit);
+    names.metrics.push_back({metric.name, metric.unit, metric.is_probe});
   }
   for (const Task& task : std::span(scenario_.tasks).first(tasks_of_load())) {
     if (!is_whole && !kept_tasks_.contains(task.name)) continue;

@@ -27,6 +27,9 @@ bool is_about(const Threshold& rule, const SeriesKey& key) {
       return key.population == rule.name && key.kind == SeriesKind::operation;
     case ThresholdScope::all:
       return !key.background && key.kind == SeriesKind::operation;
+    case ThresholdScope::probe:
+    case ThresholdScope::metric:
+      break;
   }
   return false;
 }
@@ -82,6 +85,21 @@ double value_of(const Threshold& rule, const Seen& seen) {
       break;
   }
   return 0;
+}
+
+/// Of a probe or of a metric of the scenario's own; nothing when it never had a value.
+std::optional<double> metric_value(const Threshold& rule, const Snapshot& snapshot) {
+  for (const MetricTotals& metric : snapshot.metrics) {
+    const MetricWindow& values = metric.values;
+    if (metric.name != rule.name || values.count == 0) continue;
+    switch (rule.measure) {
+      case Measure::min: return values.min;
+      case Measure::max: return values.max;
+      case Measure::mean: return values.sum / static_cast<double>(values.count);
+      default: return values.last;
+    }
+  }
+  return std::nullopt;
 }
 
 bool holds(const Threshold& rule, double value) {
@@ -164,10 +182,9 @@ std::optional<std::string> unjudgeable(const Threshold& rule, const Seen& seen) 
 
 }  // namespace
 
-ThresholdJudge::ThresholdJudge(std::vector<Threshold> thresholds, ProbeReader probes)
+ThresholdJudge::ThresholdJudge(std::vector<Threshold> thresholds)
     : thresholds_(std::move(thresholds)),
-      watched_(thresholds_.size()),
-      probes_(std::move(probes)) {}
+      watched_(thresholds_.size()) {}
 
 bool ThresholdJudge::watch(const Snapshot& snapshot) {
   bool abort = false;
@@ -218,9 +235,8 @@ std::vector<ThresholdResult> ThresholdJudge::judge(const Snapshot& snapshot) con
     ThresholdResult& result = results.emplace_back();
     result.rule = rule.text;
     result.unit = rule.unit;
-    if (rule.measure == Measure::probe) {
-      const std::optional<double> value = probes_ ? probes_(rule.name) : std::nullopt;
-      if (value) {
+    if (rule.is_about_metric()) {
+      if (const auto value = metric_value(rule, snapshot)) {
         compare(rule, *value, result);
       } else {
         refuse(rule, "no value", result);

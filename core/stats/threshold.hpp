@@ -17,7 +17,7 @@ namespace squall {
 
 enum class Measure : std::uint8_t { quantile, min, mean, max, failed, rate, count, probe };
 enum class Comparison : std::uint8_t { less, less_equal, greater, greater_equal, equal };
-enum class ThresholdScope : std::uint8_t { all, any, step, task, population };
+enum class ThresholdScope : std::uint8_t { all, any, step, task, population, probe, metric };
 
 struct Threshold {
   std::string text;  // as written
@@ -34,6 +34,7 @@ struct Threshold {
   std::int64_t over_ns = 0;  // 0: the whole run
   std::uint64_t min_samples = 0;
   bool abort = false;
+  bool is_about_metric() const { return scope == ThresholdScope::probe || scope == ThresholdScope::metric; }
 };
 
 struct ThresholdError {
@@ -44,7 +45,8 @@ struct ThresholdError {
 
 /// MEASURE(NAME) OP VALUE [over D] [min N] [abort], the words behind the value in any order.
 /// MEASURE: p50 ... p999 (p99.9), min, mean, max, failed, rate, count, probe; OP: < <= > >= ==.
-/// NAME may say `task:`, `population:` or `step:`.  Without (NAME) the rule is about all
+/// NAME may say `task:`, `population:` or `step:`; min, mean and max also take `probe:` and `metric:`,
+/// and `probe(NAME)` is the newest value of one.  Without (NAME) the rule is about all
 /// operations; then, as in k6's `p(95)<500`, `avg<200`, `med<100`, a bare number of a time is in
 /// ms.
 std::variant<Threshold, ThresholdError> parse_threshold(std::string_view text);
@@ -54,8 +56,11 @@ struct ThresholdNames {
   std::vector<std::string> steps;
   std::vector<std::string> tasks;
   std::vector<std::string> populations;
-  std::vector<std::string> probes;
-  std::vector<std::string> probe_units;   // of each, in the same order; "": it has none
+  struct Metric {
+    std::string name, unit;   // unit "": it has none
+    bool is_probe = false;
+  };
+  std::vector<Metric> metrics;
 };
 /// Decides what a name means: scope `any` becomes the first of step, task and population that is
 /// called so.  A name that is none of these is a mistake.
@@ -72,13 +77,10 @@ struct ThresholdResult {
   std::int64_t broken_at_ns = -1;  // end of the first window that broke it (`over`)
 };
 
-/// Values of probes by name: the newest one, or nothing.
-using ProbeReader = std::function<std::optional<double>(std::string_view name)>;
-
 /// Judges rules while the run goes on and at its end.
 class ThresholdJudge {
  public:
-  explicit ThresholdJudge(std::vector<Threshold> thresholds, ProbeReader probes = {});
+  explicit ThresholdJudge(std::vector<Threshold> thresholds);
 
   /// Once a second: looks at rules with `over`.  True when one with `abort` is broken.
   bool watch(const Snapshot& snapshot);
@@ -99,7 +101,6 @@ class ThresholdJudge {
   };
   std::vector<Threshold> thresholds_;
   std::vector<Watched> watched_;
-  ProbeReader probes_;
 };
 
 }  // namespace squall

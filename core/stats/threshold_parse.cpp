@@ -213,10 +213,13 @@ std::optional<ThresholdError> parse_name(Reader& in, Threshold& rule) {
   std::string_view name = *inner;
   while (!name.empty() && name.front() == ' ') name.remove_prefix(1);
   while (!name.empty() && name.back() == ' ') name.remove_suffix(1);
-  constexpr std::array<std::pair<std::string_view, ThresholdScope>, 3> kScopes{
+  constexpr std::array<std::pair<std::string_view, ThresholdScope>, 5> kScopes{
       {{"task:", ThresholdScope::task},
        {"population:", ThresholdScope::population},
-       {"step:", ThresholdScope::step}}};
+       {"step:", ThresholdScope::step},
+       {"probe:", ThresholdScope::probe},
+       {"metric:", ThresholdScope::metric}}};
+  if (rule.measure == Measure::probe) rule.scope = ThresholdScope::probe;
   for (const auto& [prefix, scope] : kScopes) {
     if (name.substr(0, prefix.size()) != prefix || rule.measure == Measure::probe) continue;
     rule.scope = scope;
@@ -226,6 +229,10 @@ std::optional<ThresholdError> parse_name(Reader& in, Threshold& rule) {
   if (name.empty())
     return ThresholdError{"the name is empty", begin + 1, "a step, task or population"};
   rule.name = name;
+  const bool has_values = rule.measure == Measure::probe || rule.measure == Measure::min ||
+                          rule.measure == Measure::mean || rule.measure == Measure::max;
+  if (rule.is_about_metric() && !has_values)
+    return ThresholdError{"a probe or metric has min, mean and max", 0, "max(" + std::string(*inner) + ")"};
   return std::nullopt;
 }
 
@@ -264,6 +271,12 @@ std::optional<ThresholdError> parse_limit(Reader& in, Threshold& rule) {
                : ThresholdError{quoted(unit) + " is no unit of " + std::string(what), unit_at,
                                 std::move(hint)};
   };
+  if (rule.is_about_metric()) {
+    rule.limit = *number;
+    rule.unit = unit;
+    rule.limit_text = unit.empty() ? digits : std::string(in.since(begin));
+    return std::nullopt;
+  }
   switch (rule.measure) {
     case Measure::quantile:
     case Measure::min:
@@ -310,8 +323,6 @@ std::optional<ThresholdError> parse_limit(Reader& in, Threshold& rule) {
       rule.limit = *number;
       break;
     case Measure::probe:
-      rule.limit = *number;
-      rule.unit = unit;
       break;
   }
   rule.limit_text = unit.empty() ? digits : std::string(in.since(begin));
@@ -350,8 +361,8 @@ std::optional<ThresholdError> parse_words(Reader& in, Threshold& rule) {
     return ThresholdError{"abort needs over: it is judged while the run goes on",
                           rule.text.find("abort"), "over 30s abort"};
   }
-  if (rule.over_ns > 0 && rule.measure == Measure::probe) {
-    return ThresholdError{"a probe is judged by its last value, without over",
+  if (rule.over_ns > 0 && rule.is_about_metric()) {
+    return ThresholdError{"a probe or metric is judged over the whole run, without over",
                           rule.text.find("over"), ""};
   }
   return std::nullopt;
@@ -409,20 +420,28 @@ Parsed parse_threshold(std::string_view text) {
   return rule;
 }
 
+namespace {
+
+std::optional<ThresholdError> resolve_metric(Threshold& rule, const ThresholdNames& names, std::size_t offset) {
+  const std::string word = rule.scope == ThresholdScope::probe ? "probe" : "metric";
+  std::vector<std::string> known;
+  for (const auto& [name, unit, is_probe] : names.metrics) {
+    if (is_probe != (rule.scope == ThresholdScope::probe)) continue;
+    known.push_back(name);
+    if (name != rule.name) continue;
+    if (rule.unit.empty()) rule.unit = unit;   // a value is not converted: the limit is in its own unit
+    if (rule.unit == unit) return std::nullopt;
+    return ThresholdError{word + " " + quoted(rule.name) + (unit.empty() ? " has no unit" : " is in " + unit + ", not in " + rule.unit),
+                          rule.text.rfind(rule.unit), unit.empty() ? "write the number alone" : "write the number of " + unit};
+  }
+  return ThresholdError{"no " + word + " is called " + quoted(rule.name), offset, nearest(rule.name, {&known})};
+}
+
+}  // namespace
+
 std::optional<ThresholdError> resolve_threshold(Threshold& rule, const ThresholdNames& names) {
   const std::size_t offset = rule.text.find(rule.name);
-  if (rule.measure == Measure::probe) {
-    for (std::size_t i = 0; i < names.probes.size(); ++i) {
-      if (names.probes[i] != rule.name) continue;
-      const std::string& unit = names.probe_units[i];
-      if (rule.unit.empty()) rule.unit = unit;   // a value is not converted: the limit is in the probe's own unit
-      if (rule.unit == unit) return std::nullopt;
-      return ThresholdError{"probe " + quoted(rule.name) + (unit.empty() ? " has no unit" : " is in " + unit + ", not in " + rule.unit),
-                            rule.text.rfind(rule.unit), unit.empty() ? "write the number alone" : "write the number of " + unit};
-    }
-    return ThresholdError{"no probe is called " + quoted(rule.name), offset,
-                          nearest(rule.name, {&names.probes})};
-  }
+  if (rule.is_about_metric()) return resolve_metric(rule, names, offset);
   const struct {
     ThresholdScope scope;
     std::string_view word;

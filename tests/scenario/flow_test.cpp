@@ -129,7 +129,7 @@ TEST_F(LoaderTest, AProbeIsJudgedInItsOwnUnit) {
     return problems("targets: { site: http://h:1 }\nprobes: { memory: { path: /mem, json: m, unit: MB }, nodes: { path: /n, json: n } }\n"
                     "tasks: { t: [ http.get: / ] }\n" + kTail + "thresholds: [ \"" + limit + "\" ]\n");
   };
-  for (const char* good : {"probe(memory) < 500 MB", "probe(memory) < 500", "probe(nodes) > 2"}) EXPECT_EQ(said(good), "") << good;
+  for (const char* good : {"probe(memory) < 500 MB", "probe(memory) < 500", "probe(nodes) > 2", "max(probe:memory) < 500"}) EXPECT_EQ(said(good), "") << good;
   EXPECT_NE(said("probe(memory) < 0.5 GB").find("probe 'memory' is in MB, not in GB"), std::string::npos) << said("probe(memory) < 0.5 GB");
   EXPECT_NE(said("probe(nodes) > 2 apples").find("probe 'nodes' has no unit"), std::string::npos);
 }

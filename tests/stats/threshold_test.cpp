@@ -55,7 +55,7 @@ TEST(ThresholdParse, ReadsWhatTheScenarioPageShows) {
       {"failed < 1%", failed, 0, S::all, "", less, .01, "%", 0, 0, false},
       {"failed(x)<=0.05", failed, 0, S::any, "x", less_equal, .05, "%", 0, 0, false},
       {"mean( page )<10ms", mean, 0, S::any, "page", less, 10e6, "ms", 0, 0, false},
-      {"probe(memory) < 500 MB", probe, 0, S::any, "memory", less, 500, "MB", 0, 0, false},
+      {"probe(memory) < 500 MB", probe, 0, S::probe, "memory", less, 500, "MB", 0, 0, false},
       {"p(95)<500", quantile, .95, S::all, "", less, 500e6, "ms", 0, 0, false},
       {"p(99.9) < 1500", quantile, .999, S::all, "", less, 1500e6, "ms", 0, 0, false},
       {"avg<200", mean, 0, S::all, "", less, 200e6, "ms", 0, 0, false},
@@ -108,6 +108,7 @@ TEST(ThresholdParse, MistakesSayWhatWhereAndWhatInstead) {
       {"rate(page) > 100 MB", "'MB' is no unit of a rate", 17, "100/s or 100 MB/s"},
       {"count(page) > 100ms", "a count has no unit", 17, "100"},
       {"probe < 5", "probe needs a name", 6, "probe(memory)"},
+      {"p99(probe:memory) < 5", "a probe or metric has min, mean and max", 0, "max(probe:memory)"},
       {"p99(page) < 5ms soon", "unknown word 'soon'", 16, "over D, min N or abort"},
       {"p99(page) < 5ms, abort", "cannot read ','", 15, "over D, min N or abort"},
       {"p99(page) < 5ms over", "over needs a time", 20, "over 30s"},
@@ -130,7 +131,7 @@ TEST(ThresholdParse, MistakesSayWhatWhereAndWhatInstead) {
 
 TEST(ThresholdNames, MeanTheNearestThing) {
   const ThresholdNames names{
-      {"page", "visit", "login"}, {"visit", "air-report"}, {"visitors", "login"}, {"memory"}, {"MB"}};
+      {"page", "visit", "login"}, {"visit", "air-report"}, {"visitors", "login"}, {{"memory", "MB", true}, {"rows", "", false}}};
   const auto resolve = [&](std::string_view text) {
     Threshold t = parsed(text);
     const auto error = resolve_threshold(t, names);
@@ -150,7 +151,11 @@ TEST(ThresholdNames, MeanTheNearestThing) {
   EXPECT_EQ(resolve("p99(quite-different) < 1s"),
             "no step, task or population is called 'quite-different'|4|");
   EXPECT_EQ(resolve("probe(memry) < 1"), "no probe is called 'memry'|6|did you mean 'memory'?");
-  EXPECT_EQ(resolve("probe(memory) < 1"), "1");
+  EXPECT_EQ(resolve("probe(memory) < 1"), "5");
+  EXPECT_EQ(resolve("max(probe:memory) < 1 MB"), "5");
+  EXPECT_EQ(resolve("max(metric:rows) < 1"), "6");
+  EXPECT_EQ(resolve("max(metric:memory) < 1"), "no metric is called 'memory'|11|");
+  EXPECT_EQ(resolve("max(metric:rows) < 1 MB"), "metric 'rows' has no unit|21|write the number alone");
   EXPECT_EQ(resolve("probe(memory) < 1 GB"), "probe 'memory' is in MB, not in GB|18|write the number of MB");
   EXPECT_EQ(resolve("failed < 1%"), "0");
 }
@@ -168,12 +173,14 @@ Snapshot snapshot_of(std::uint64_t failed = 0, std::uint64_t count = 100) {
   series.counts.bytes_in = 50'000'000;
   series.rate_time_ns = 10 * kWindowNs;
   for (std::uint64_t ms = 1; ms <= count; ++ms) series.response.add(ms * 1'000'000);
+  s.metrics = {{"memory", "MB", MetricKind::gauge, true, {}}, {"rows", "", MetricKind::trend, false, {}}, {"none", "", MetricKind::gauge, true, {}}};
+  for (const double value : {400, 700, 512}) s.metrics[0].values.add(value, 0);
+  for (const double value : {3, 6}) s.metrics[1].values.add(value, 0);
   return s;
 }
 
 ThresholdResult judged(std::string_view text, const Snapshot& snapshot) {
-  return ThresholdJudge({parsed(text)}, [](std::string_view) { return std::optional<double>(512); })
-      .judge(snapshot)[0];
+  return ThresholdJudge({parsed(text)}).judge(snapshot)[0];
 }
 
 TEST(ThresholdJudge, TurnsAtTheLimit) {
@@ -204,6 +211,11 @@ TEST(ThresholdJudge, TurnsAtTheLimit) {
       {"count(elsewhere) >= 1", false, 0, "count(elsewhere) was 0, must be >= 1"},
       {"rate(elsewhere) < 1/s", true, 0, ""},
       {"probe(memory) < 500 MB", false, 512, "probe(memory) was 512 MB, must be < 500 MB"},
+      {"max(probe:memory) < 600 MB", false, 700, "max(probe:memory) was 700 MB, must be < 600 MB"},
+      {"max(probe:memory) <= 700", true, 700, ""},
+      {"min(probe:memory) > 300 MB", true, 400, ""},
+      {"mean(metric:rows) > 5", false, 4.5, "mean(metric:rows) was 4.5, must be > 5"},
+      {"max(probe:none) < 5", false, 0, "max(probe:none): no value"},
       {"max(elsewhere) < 1s", false, 0, "max(elsewhere): no samples"},
       {"failed(elsewhere) < 1%", false, 0, "failed(elsewhere): no samples"},
       {"max(page) < 1s min 101", false, 0, "max(page): only 100 of at least 101 samples"},
@@ -212,10 +224,8 @@ TEST(ThresholdJudge, TurnsAtTheLimit) {
   Snapshot snapshot = snapshot_of(3);
   for (const Case& c : cases) {
     Threshold rule = parsed(c.text);
-    (void)resolve_threshold(rule, {{"page", "elsewhere"}, {"visit"}, {"visitors"}, {"memory"}, {"MB"}});
-    const ThresholdResult r = ThresholdJudge({rule}, [](std::string_view) {
-                                return std::optional<double>(512);
-                              }).judge(snapshot)[0];
+    (void)resolve_threshold(rule, {{"page", "elsewhere"}, {"visit"}, {"visitors"}, {{"memory", "MB", true}, {"rows", "", false}}});
+    const ThresholdResult r = ThresholdJudge({rule}).judge(snapshot)[0];
     EXPECT_EQ(r.passed, c.passed) << c.text;
     EXPECT_NEAR(r.value, c.value, 1e-9) << c.text;
     EXPECT_EQ(r.reason, c.reason) << c.text;
@@ -256,8 +266,8 @@ TEST(ThresholdJudge, WhereAllWereCutTheirWaitMayBreakARuleButNeverKeepsOne) {
 }
 
 TEST(ThresholdJudge, AProbeWithoutAValueFails) {
-  EXPECT_EQ(ThresholdJudge({parsed("probe(memory) < 5")}).judge(snapshot_of())[0].reason,
-            "probe(memory): no value");
+  EXPECT_EQ(ThresholdJudge({parsed("probe(none) < 5")}).judge(snapshot_of())[0].reason,
+            "probe(none): no value");
 }
 
 TEST(ThresholdJudge, WarmUpGroupsAndBackgroundAreNotAllSamples) {

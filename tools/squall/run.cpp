@@ -100,9 +100,7 @@ std::vector<Diagnostic> add_thresholds(const Scenario& scenario, const Plan& pla
   for (std::uint32_t i = 0; i < plan.series().size(); ++i) names.steps.push_back(plan.series().key(i).name);
   for (const Task& task : scenario.tasks) names.tasks.push_back(task.name);
   for (const MetricSpec& metric : scenario.metrics) {
-    if (!metric.is_probe) continue;
-    names.probes.push_back(metric.name);
-    names.probe_units.push_back(metric.unit);
+    names.metrics.push_back({metric.name, metric.unit, metric.is_probe});
   }
   for (const PopulationSpec& population : scenario.populations) names.populations.push_back(population.name);
   std::vector<Diagnostic> mistakes;
