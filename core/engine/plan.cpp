@@ -93,6 +93,10 @@ class Plan::Builder final : public StepBinder {
     return series(name, "group", type.empty() ? "group" : type, SeriesKind::group, tags);
   }
 
+  std::uint32_t bind_failures(const std::string& word) override {
+    return series(word, word, "step", SeriesKind::operation, {});
+  }
+
   void refuse(Mark mark, std::string text) override { errors_.push_back({mark, std::move(text)}); }
 
   void set_satisfied(const std::vector<Check>* checks) override { satisfied_ = checks; }

@@ -42,28 +42,28 @@ class Compiler {
   void compile(const Step& step, const OperationStep& operation, int) {
     emit(Code::call, &step, binder_.bind_operation(operation, step.mark));
   }
-  void compile(const Step& step, const WaitStep&, int) { emit(Code::wait, &step); }
-  void compile(const Step& step, const SetStep&, int) { emit(Code::set, &step); }
+  void compile(const Step& step, const WaitStep&, int) { emit(Code::wait, &step, binder_.bind_failures("wait")); }
+  void compile(const Step& step, const SetStep&, int) { emit(Code::set, &step, binder_.bind_failures("set")); }
   void compile(const Step& step, const AcquireStep&, int) {
     refuse_in_branch(step, "acquire");
-    emit(Code::acquire, &step);
+    emit(Code::acquire, &step, binder_.bind_failures("acquire"));
   }
   void compile(const Step& step, const ReleaseStep&, int) {
     refuse_in_branch(step, "release");
-    emit(Code::release, &step);
+    emit(Code::release, &step, binder_.bind_failures("release"));
   }
-  void compile(const Step& step, const TakeStep&, int) { emit(Code::take, &step); }
+  void compile(const Step& step, const TakeStep&, int) { emit(Code::take, &step, binder_.bind_failures("take")); }
   void compile(const Step& step, const BarrierStep& what, int) {
     refuse_in_branch(step, "barrier");
     emit(Code::barrier, &step, binder_.bind_series(scenario_.barriers[what.barrier].name, "barrier", {}));
   }
-  void compile(const Step& step, const MetricStep&, int) { emit(Code::metric, &step); }
+  void compile(const Step& step, const MetricStep&, int) { emit(Code::metric, &step, binder_.bind_failures("metric")); }
   void compile(const Step& step, const InterruptStep&, int) { emit(Code::interrupt, &step); }
   void compile(const Step&, const DoStep& what, int depth) {
     block(scenario_.tasks[what.task].steps, depth + 1);
   }
   void compile(const Step& step, const IfStep& what, int depth) {
-    const auto branch = emit(Code::branch, &step);
+    const auto branch = emit(Code::branch, &step, binder_.bind_failures("if"));
     block(what.steps, depth + 1);
     if (what.otherwise.empty()) {
       land(branch);
@@ -100,14 +100,14 @@ class Compiler {
     land(begin);
   }
   void compile(const Step& step, const RepeatStep& what, int depth) {
-    const auto begin = emit(Code::repeat, &step);
+    const auto begin = emit(Code::repeat, &step, binder_.bind_failures("repeat"));
     const auto body = here();
     block(what.steps, depth + 1);
     out_.code[emit(Code::again, &step)].target = body;
     land(begin);
   }
   void compile(const Step& step, const UntilStep& what, int depth) {
-    const auto series = what.name.empty() ? kNone : binder_.bind_series(what.name, what.type, {});
+    const auto series = what.name.empty() ? binder_.bind_failures("until") : binder_.bind_series(what.name, what.type, {});
     emit(Code::until, &step, series);
     const auto body = here();
     const bool outer = std::exchange(in_until_, true);

@@ -14,7 +14,7 @@ struct Instruction {
   // code        step (what it reads)   target (jump)
   enum class Code : std::uint8_t {
     call,        // OperationStep; `index`: bound operation
-    wait,        // WaitStep
+    wait,        // WaitStep             like others without an operation: a sample when it fails, and only then
     set,         // SetStep
     branch,      // IfStep               to the else part when the value does not match
     either,      // EitherStep           `index`: first entry of jumps, one a branch
@@ -39,7 +39,7 @@ struct Instruction {
   bool must_hold = false;          // in on_start and setup: a failure stops the user unless the step says otherwise
   bool in_until = false;           // a poll: its failure is a failed sample and nothing more
   std::uint32_t target = 0;
-  std::uint32_t index = 0;         // call: bound operation; until, group, barrier: series pair; either, parallel: jumps
+  std::uint32_t index = 0;         // call: bound operation; either, parallel: jumps; others: the series of their sample
   const Step* step = nullptr;
 };
 
@@ -53,9 +53,11 @@ class StepBinder {
  public:
   virtual ~StepBinder() = default;
   virtual std::uint32_t bind_operation(const OperationStep& step, Mark mark) = 0;
-  /// The series of a group or a named until.
+  /// The series of a group, a named until or a barrier.
   virtual std::uint32_t bind_series(const std::string& name, const std::string& type,
                                     const std::map<std::string, std::string>& tags) = 0;
+  /// The series of the failures of a step without an operation, by its word.
+  virtual std::uint32_t bind_failures(const std::string& word) = 0;
   /// A step that the engine cannot run.
   virtual void refuse(Mark mark, std::string text) = 0;
   /// Operations bound from here on may be asked for what these checks read; nullptr: no longer.

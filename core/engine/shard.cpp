@@ -324,12 +324,6 @@ void Shard::record(const Sample& sample) {
   if (options_.wants_samples) uplink_.sample(options_.index, sample);
 }
 
-void Shard::note_step_failure(const std::string& population, std::string_view text) {
-  if (step_failures_++ < 20) {
-    uplink_.event(options_.index, "step_failed", fmt::format("population '{}': {}", population, text));
-  }
-}
-
 void Shard::note_data_used(const std::string& population, const std::string& task, const Dataset& data) {
   uplink_.event(options_.index, "data_used",
                 fmt::format("data '{}': all {} records used; population '{}' begins no '{}' any more", data.name,

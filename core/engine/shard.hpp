@@ -101,7 +101,6 @@ class Shard final {
   void population_ended(Population& population);
   void abort_run(const std::string& who);
   void note_data_used(const std::string& population, const std::string& task, const Dataset& data);
-  void note_step_failure(const std::string& population, std::string_view text);
   void note_start(std::uint64_t due_ns, std::uint64_t ready_ns, std::uint64_t started_ns) {
     recorder_.lag(run_time(due_ns), static_cast<std::int64_t>(started_ns - std::min(started_ns, ready_ns)));
   }
@@ -182,7 +181,6 @@ class Shard final {
   std::int64_t drain_ns_ = 0, grace_ns_ = 0;
   Step connect_, run_, horizon_, tick_, drain_, grace_, close_guard_;
   std::vector<std::unique_ptr<Step>> starts_;
-  std::uint64_t step_failures_ = 0;
   struct Spent { std::int64_t cpu_ns = 0, delay_ns = 0; };   // without what went into looking for a deadline
   Spent spent() const;
   Spent spent_;                    // up to the last tick

@@ -165,27 +165,27 @@ User::Next User::fail_step(const Instruction& code, ErrorClass error, std::strin
     return Next::stop;
   }
   settle_due();
-  if (code.code == Instruction::Code::call) {
-    // The operation could not even begin: it is a failed sample of its series, so that nothing is silent.
-    ++population_.counts().operations_begun;
-    Sample sample;
-    sample.series = shard.plan().operations()[code.index].series;
-    sample.user = static_cast<std::uint32_t>(user_index);
-    sample.iteration = iteration;
-    const std::uint64_t now = shard.loop().now_ns();
-    sample.started_ns = sample.ended_ns = shard.run_time(now);
-    sample.due_ns = std::min(shard.run_time(at_->due_ns), sample.started_ns);
-    sample.outcome = Outcome::failed;
-    sample.error = error;
-    sample.detail = detail;
-    shard.record(sample);
-    at_->due_ns = at_->ready_ns = now;
-  } else {
-    shard.note_step_failure(population_.plan().spec->name, detail);
-  }
+  const bool is_call = code.code == Instruction::Code::call;
+  record_failure(is_call ? shard.plan().operations()[code.index].series : code.index, error, detail);
   if (UserObserver* observer = shard.observer()) observer->step_failed(*code.step, error, detail);
   blame_groups(error);
   return after_failure(code, error);
+}
+
+/// Of what could not even begin, so that nothing is silent: a failed operation that took no time, and moves nothing on.
+void User::record_failure(std::uint32_t series, ErrorClass error, std::string_view detail) {
+  Shard& shard = population_.shard();
+  ++population_.counts().operations_begun;
+  Sample sample;
+  sample.series = series;
+  sample.user = static_cast<std::uint32_t>(user_index);
+  sample.iteration = iteration;
+  sample.started_ns = sample.ended_ns = shard.run_time(shard.loop().now_ns());
+  sample.due_ns = std::min(shard.run_time(at_->due_ns), sample.started_ns);
+  sample.outcome = error == ErrorClass::timeout ? Outcome::timeout : Outcome::failed;
+  sample.error = error;
+  sample.detail = detail;
+  shard.record(sample);
 }
 
 // What comes after a failure may fail because of it: the first one names the group.
@@ -197,6 +197,15 @@ void User::blame_groups(ErrorClass error) {
   });
 }
 
+/// Where a user goes on behind a step that failed: not into the steps of a `repeat` or an `if` that did not begin.
+std::uint32_t User::behind(const Instruction& code) const {
+  using Code = Instruction::Code;
+  if (code.code == Code::repeat) return code.target;
+  if (code.code != Code::branch) return at_->pc + 1;
+  const Instruction& last = program_->code[code.target - 1];   // with an `else` a jump over it
+  return last.code == Code::jump && last.step == code.step ? last.target : code.target;
+}
+
 User::Next User::after_failure(const Instruction& code, ErrorClass error) {
   if (has_no_data_left()) {   // a check asked for a record
     end_for_want_of_data();
@@ -205,7 +214,7 @@ User::Next User::after_failure(const Instruction& code, ErrorClass error) {
   const OnFailure otherwise = code.must_hold && !code.in_until ? OnFailure::stop_user : OnFailure::proceed;
   const OnFailure action = code.step->on_failure.value_or(otherwise);
   switch (action) {
-    case OnFailure::proceed: ++at_->pc; return Next::go_on;
+    case OnFailure::proceed: at_->pc = behind(code); return Next::go_on;
     case OnFailure::abort_run: population_.shard().abort_run(population_.plan().spec->name); [[fallthrough]];
     case OnFailure::interrupt: leave(End::interrupted, error); return Next::stop;
     case OnFailure::stop_user:
@@ -223,7 +232,7 @@ void User::leave(End end, ErrorClass error) {
     at_->frames.pop_back();
     const Instruction::Code kind = frame.code->code;
     const bool has_series = kind == Instruction::Code::group || kind == Instruction::Code::barrier ||
-                            (kind == Instruction::Code::until && frame.code->index != kNone);
+                            (kind == Instruction::Code::until && is_named(*frame.code));
     if (!has_series) continue;
     // Without a failure the word `interrupt` ended it: the scenario found something wrong itself. What ended for want of
     // data or of a token is cut, as by the stop.
@@ -243,7 +252,7 @@ void User::leave(End end, ErrorClass error) {
   part_is_over(part, end);
 }
 
-void User::close_group(Frame& frame, Outcome outcome, ErrorClass error) {
+void User::close_group(Frame& frame, Outcome outcome, ErrorClass error, std::string_view detail) {
   Shard& shard = population_.shard();
   const bool is_group = frame.code->code == Instruction::Code::group;
   Sample sample;
@@ -255,6 +264,7 @@ void User::close_group(Frame& frame, Outcome outcome, ErrorClass error) {
   sample.ended_ns = shard.run_time(is_group && frame.end_ns ? frame.end_ns : std::max(at_->due_ns, begin));
   sample.outcome = outcome == Outcome::failed && error == ErrorClass::timeout ? Outcome::timeout : outcome;
   sample.error = outcome == Outcome::ok || outcome == Outcome::cancelled ? ErrorClass::none : error;
+  sample.detail = detail;
   shard.record(sample);
   if (UserObserver* observer = shard.observer()) observer->group_ends(shard.plan().series().key(sample.series), sample);
 }

@@ -167,16 +167,20 @@ class User final : public Scope {
   Next note_metric(const Instruction& code);
   std::uint32_t choose_branch(const Instruction& code);
   bool matches(const Instruction& code);
-  /// A step failed without an operation (a name without a value …): counted as a failed sample.
+  /// A step failed before it had begun (a name without a value …): a failed sample.
   Next fail_step(const Instruction& code, ErrorClass error, std::string_view detail);
   Next after_failure(const Instruction& code, ErrorClass error);
+  std::uint32_t behind(const Instruction& code) const;
   /// A step failed with this class: so have the groups around it, as far as an `until`.
   void blame_groups(ErrorClass error);
   void leave(End end, ErrorClass error);            // ends the part that runs
   /// A task's step has asked for a record of data with `on_end: stop_task`, and none was left.
   bool has_no_data_left() const;
   void end_for_want_of_data();
-  void close_group(Frame& frame, Outcome outcome, ErrorClass error);
+  void close_group(Frame& frame, Outcome outcome, ErrorClass error, std::string_view detail = {});
+  void record_failure(std::uint32_t series, ErrorClass error, std::string_view detail);
+  /// An `until` with a sample of its own.
+  static bool is_named(const Instruction& until) { return !std::get<UntilStep>(until.step->what).name.empty(); }
   void part_is_over(Part part, End end);
   void end_life();
   void set_retiring();

@@ -1,11 +1,10 @@
 // A user at a barrier. Its waiting is a sample of its own: from when it came until the barrier opened.
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "engine/population.hpp"
 #include "engine/shard.hpp"
 #include "engine/user.hpp"
+#include "engine/user_observer.hpp"
 
 namespace squall {
 
@@ -66,10 +65,10 @@ User::Next User::give_up_barrier(const Instruction& code) {
   at_->due_ns = at_->ready_ns = population_.shard().loop().read_ns();
   Frame frame = at_->frames.back();
   at_->frames.pop_back();
-  close_group(frame, Outcome::timeout, ErrorClass::timeout);
-  const auto& what = std::get<BarrierStep>(code.step->what);
-  const std::string& name = population_.shard().plan().scenario().barriers[what.barrier].name;
-  return fail_step(code, ErrorClass::timeout, fmt::format("barrier '{}': {}", name, state));
+  close_group(frame, Outcome::timeout, ErrorClass::timeout, state);
+  if (UserObserver* observer = population_.shard().observer()) observer->step_failed(*code.step, ErrorClass::timeout, state);
+  blame_groups(ErrorClass::timeout);
+  return after_failure(code, ErrorClass::timeout);
 }
 
 void User::leave_barrier() {

@@ -93,7 +93,7 @@ User::Next User::step(const Instruction& code) {
       frame.end_ns = at_->due_ns + static_cast<std::uint64_t>(what.timeout_ns);
       if (!what.first_now) frame.count = 1;
       at_->frames.push_back(frame);
-      if (code.index != kNone) ++population_.counts().groups_begun;
+      if (is_named(code)) ++population_.counts().groups_begun;
       ++at_->pc;
       if (what.first_now) return Next::go_on;
       return wait_until(at_->due_ns + static_cast<std::uint64_t>(what.every_ns));
@@ -230,7 +230,7 @@ User::Next User::poll_again(const Instruction& code) {
   if (frame.is_satisfied) {
     Frame done = frame;
     at_->frames.pop_back();
-    if (code.index != kNone) {
+    if (is_named(code)) {
       done.end_ns = at_->due_ns;
       close_group(done, Outcome::ok, ErrorClass::none);
     }
@@ -244,7 +244,8 @@ User::Next User::poll_again(const Instruction& code) {
     if (at_->due_ns < frame.end_ns) return wait_until(frame.end_ns);   // no further poll, but its time is not over
     Frame done = frame;
     at_->frames.pop_back();
-    if (code.index != kNone) close_group(done, Outcome::timeout, ErrorClass::timeout);
+    if (is_named(code)) close_group(done, Outcome::timeout, ErrorClass::timeout);
+    else record_failure(code.index, ErrorClass::timeout, "not satisfied in time");
     if (UserObserver* observer = population_.shard().observer()) {
       observer->step_failed(*code.step, ErrorClass::timeout, "not satisfied in time");
     }

@@ -47,7 +47,7 @@ std::string first_failure(const RunResult& result) {
     if (!series.errors.empty()) return fmt::format("'{}': {}", series.key.name, error_text(series.errors.front()));
   }
   for (const JournalEntry& entry : result.journal) {
-    if (entry.event == "step_failed" || entry.event == "plugin_fault") return entry.text;
+    if (entry.event == "plugin_fault") return entry.text;
   }
   return {};
 }
