@@ -156,7 +156,11 @@ typedef struct sq_call {
   void *plugin_data;                    /* protocol plugin's word, from start() to release() */
   void *owner_data;                     /* caller's word */
   uint64_t phase_ns[16];                /* plugin sets what it knows; SQ_PH_*, the rest is 0 */
+  uint32_t flags, reserved;             /* host sets: SQ_CALL_*; came later, so ask SQ_HAS first */
 } sq_call;
+/* SQ_CALL_BESIDE: one of several calls that a user makes side by side; a protocol that has one connection
+   a user may open more for it.  Without it calls of a session queue behind what it has open. */
+enum { SQ_CALL_BESIDE = 1u << 0 };
 
 /* ---- plugin interface "squall.protocol/1" ------------------------------------------------------ */
 #define SQ_PROTOCOL_V1 "squall.protocol/1"

@@ -323,6 +323,11 @@ inline void complete(sq_call* call, uint32_t outcome, uint32_t kind, int32_t cod
   host.calls->complete(call);
 }
 
+/// Whether this is one of several calls that a user makes side by side.
+inline bool is_beside(const sq_call* call) {
+  return SQ_HAS(call, flags) && (call->flags & SQ_CALL_BESIDE) != 0;
+}
+
 /// Gives every nanosecond of a call to one phase, so that the phases add up to its whole time.
 struct PhaseClock {
   uint64_t last_ns = 0;
