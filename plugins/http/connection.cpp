@@ -58,7 +58,7 @@ void Connection::on_open(const sq_stream_info& info) {
   exchange.phase = SQ_PH_SEND;
   state_ = State::kIdle;
   exchange_ = nullptr;
-  if (!send(exchange, now)) {
+  if (send(exchange, now) == Sent::kNo) {
     exchange_ = &exchange;
     state_ = State::kBusy;
     abort(Verdict::failed(SQ_K_CLOSED, "reset"));
@@ -68,7 +68,7 @@ void Connection::on_open(const sq_stream_info& info) {
 // ---- sending
 // -------------------------------------------------------------------------------------
 
-bool Connection::send(Exchange& exchange, uint64_t now_ns) {
+Connection::Sent Connection::send(Exchange& exchange, uint64_t now_ns) {
   exchange.enter(SQ_PH_SEND, now_ns);
   exchange_ = &exchange;
   call_ = exchange.call;
@@ -83,18 +83,18 @@ bool Connection::send(Exchange& exchange, uint64_t now_ns) {
     exchange.has_verdict = true;
     exchange.verdict = Verdict::failed(SQ_K_CHECK, problem);
     lane_->ended(&exchange);
-    return true;
+    return Sent::kEnded;
   }
   parser_.reset();
   Exchange::Write& write = exchange.writes[0];
   if (!write_piece(write)) {
-    if (exchange_ == nullptr || exchange.has_verdict) return true;  // its source failed
+    if (exchange_ == nullptr || exchange.has_verdict) return Sent::kEnded;  // its source failed
     exchange_ = nullptr;
     state_ = State::kIdle;
-    return false;
+    return Sent::kNo;
   }
   if (exchange_ == &exchange && state_ == State::kBusy) pump();
-  return true;
+  return Sent::kYes;
 }
 
 void Connection::pump() {
@@ -252,7 +252,7 @@ ResponseParser& Connection::parser(uint64_t now_ns) {
 /// False: it is to be parsed.
 bool Connection::take_known_answer(std::string_view answer, uint64_t now_ns) {
   Exchange& exchange = *exchange_;
-  if (exchange.prepared->keeps_headers || exchange.hop.method == "HEAD") return false;
+  if (!exchange.prepared->learns_heads || exchange.hop.method == "HEAD") return false;
   const KnownHead* known = shard_.known_heads.find(exchange.prepared->number);
   if (!known || !known->begins(answer)) return false;
   exchange.status = known->status;
@@ -317,7 +317,7 @@ uint64_t Connection::on_data(const char* data, size_t size) {
     parser_.reset();  // the answer itself follows
     if (used == size) return used;
   }
-  if (is_first && informational_ == 0 && parser_->is_plain()) {
+  if (is_first && informational_ == 0 && exchange.prepared->learns_heads && parser_->is_plain()) {
     const uint64_t body_bytes = exchange.body_bytes;
     shard_.known_heads.learn(exchange.prepared->number, {data, used - body_bytes}, exchange.status, body_bytes);
   }
@@ -365,7 +365,7 @@ void Connection::drop() {
 }
 
 void Connection::detach() {
-  if (lane_ && lane_->connection == this) lane_->connection = nullptr;
+  if (lane_) lane_->forget(this);
   lane_ = nullptr;
 }
 

@@ -31,16 +31,22 @@ class Connection {
 
   /// Begins to connect for this exchange.  SQ_OK: on_open or on_closed follows.
   sq_status open(Exchange& exchange, uint64_t now_ns);
-  /// Writes the request of an exchange on an idle connection.  False: the stream turned out to be
-  /// closed already and nothing was sent, so another connection may serve it.
-  bool send(Exchange& exchange, uint64_t now_ns);
+  enum class Sent {
+    kYes,
+    kEnded,  // the exchange is over already, and no longer to be looked at
+    kNo      // the stream turned out to be closed already: another connection may serve it
+  };
+  /// Writes the request of an exchange on an idle connection.
+  Sent send(Exchange& exchange, uint64_t now_ns);
   /// Ends the exchange that is being served: its verdict is final, the connection is closed.
   void abort(Verdict verdict);
   /// Lets go of the lane and closes; frees itself at on_closed.
   void drop();
   State state() const { return state_; }
+  bool serves(const Exchange& exchange) const { return exchange_ == &exchange; }
 
   static const sq_stream_events kEvents;
+  uint32_t last_use = 0;  // the lane's: which of several was used last
 
  private:
   static constexpr uint64_t kPieceBytes = 256 * 1024;  // of a source at a time; larger is no faster

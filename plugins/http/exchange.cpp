@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "encoding.hpp"
+#include "page.hpp"
 #include "url.hpp"
 
 namespace squall::http {
@@ -27,10 +28,13 @@ void Exchange::reset() {
   args = nullptr;
   lane = nullptr;
   next = nullptr;
+  asset = nullptr;
+  page = nullptr;
   clock = {};
   hop = {};
   verdict = {};
   phase = SQ_PH_WAIT_CONN;
+  connections = 1;
   wants_fresh_connection = has_verdict = false;
   body = nullptr;
   progress_out = progress_in = 0;
@@ -69,7 +73,7 @@ void Exchange::report_progress() {
   if (call->bytes_out + call->bytes_in - progress_out - progress_in < kProgressFrom &&
       progress_out + progress_in == 0)
     return;
-  plugin::host.calls->progress(call, call->bytes_out - progress_out, call->bytes_in - progress_in);
+  plugin::host.calls->progress(asset ? asset->page->call() : call, call->bytes_out - progress_out, call->bytes_in - progress_in);
   progress_out = call->bytes_out;
   progress_in = call->bytes_in;
 }

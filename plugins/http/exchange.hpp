@@ -15,6 +15,8 @@
 
 namespace squall::http {
 
+struct AssetFetch;
+class Page;
 struct Lane;
 
 /// How a call ended.
@@ -41,11 +43,14 @@ struct Exchange {
   const sq_value* args = nullptr;
   Lane* lane = nullptr;
   Exchange* next = nullptr;  // in the lane's queue
+  AssetFetch* asset = nullptr;  // it is no call of the host's, but fetches this one for a page
+  Page* page = nullptr;         // it is a page's, whose assets are being fetched, or were
   plugin::PhaseClock clock;
   Hop hop;
   Verdict verdict;
   uint32_t phase = SQ_PH_WAIT_CONN;  // what the time since the last mark belongs to
   uint32_t redirects_left = 0;
+  uint32_t connections = 1;     // how many its lane may have when it begins
   bool wants_fresh_connection = false;
   bool has_verdict = false;
 

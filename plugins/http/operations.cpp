@@ -49,13 +49,25 @@ constexpr sq_param kMethodParam =
     param(SQ_T_STR, "method", "the request's method", {.flags = SQ_P_REQUIRED});
 
 constexpr const sq_param* kRequestParams[] = {
-    &kPathParam,      &kQueryParam,      &kHeadersParam, &kJsonParam, &kFormParam,
-    &kMultipartParam, &kBodyParam,       &kPayloadParam, &kAuthParam, &kRedirectsParam,
-    &kDecodeParam,    &kConnectionParam, &kAsIsParam, &kMethodParam, nullptr};
+    &kPathParam,   &kQueryParam,      &kHeadersParam, &kAuthParam,      &kRedirectsParam,
+    &kDecodeParam, &kConnectionParam, &kAsIsParam,    &kJsonParam,      &kFormParam,
+    &kMultipartParam, &kBodyParam,    &kPayloadParam, &kMethodParam,    nullptr};
 constexpr const sq_param* kMethodParams[] = {
-    &kPathParam,      &kQueryParam,      &kHeadersParam, &kJsonParam, &kFormParam,
-    &kMultipartParam, &kBodyParam,       &kPayloadParam, &kAuthParam, &kRedirectsParam,
-    &kDecodeParam,    &kConnectionParam, &kAsIsParam, nullptr};
+    &kPathParam,   &kQueryParam,      &kHeadersParam, &kAuthParam, &kRedirectsParam,
+    &kDecodeParam, &kConnectionParam, &kAsIsParam,    &kJsonParam, &kFormParam,
+    &kMultipartParam, &kBodyParam,    &kPayloadParam, nullptr};
+
+constexpr sq_param kAssetsParam =
+    param(SQ_T_LIST, "assets", "what is fetched with the page, as paths or addresses; without it: what the page names");
+constexpr sq_param kExceptParam =
+    param(SQ_T_LIST, "except", "texts: an asset whose address holds one of them is not fetched");
+constexpr sq_param kConnectionsParam =
+    param(SQ_T_I64, "connections", "how many fetch assets from one target at a time, 1 to 64",
+          {.flags = SQ_P_STATIC, .default_json = "6"});
+constexpr const sq_param* kPageParams[] = {
+    &kPathParam,   &kQueryParam,      &kHeadersParam, &kAuthParam,   &kRedirectsParam,
+    &kDecodeParam, &kConnectionParam, &kAsIsParam,    &kAssetsParam, &kExceptParam,
+    &kConnectionsParam, nullptr};
 
 constexpr sq_param kStatusOutput = param(SQ_T_I64, "status", "the answer's status code");
 constexpr sq_param kBodyOutput = param(SQ_T_BYTES, "body", "the answer's body, decoded");
@@ -67,11 +79,20 @@ constexpr sq_param kUrlOutput =
     param(SQ_T_STR, "url", "the address that answered, after redirects");
 constexpr const sq_param* kOutputs[] = {&kStatusOutput, &kBodyOutput, &kHeaderOutput,
                                         &kSizeOutput,   &kUrlOutput,  nullptr};
+constexpr sq_param kPageSizeOutput =
+    param(SQ_T_I64, "size", "bytes of all bodies, the assets' too, as sent, before decoding");
+constexpr sq_param kFetchedOutput = param(SQ_T_I64, "assets", "how many assets were fetched");
+constexpr sq_param kLeftOutOutput =
+    param(SQ_T_I64, "left_out", "how many assets lie outside the listed targets, and were not fetched");
+constexpr const sq_param* kPageOutputs[] = {
+    &kStatusOutput, &kBodyOutput,    &kHeaderOutput,  &kPageSizeOutput,
+    &kUrlOutput,    &kFetchedOutput, &kLeftOutOutput, nullptr};
 
 constexpr sq_op op(const char* name, const char* doc,
-                   const sq_param* const* params = kMethodParams) {
+                   const sq_param* const* params = kMethodParams,
+                   const sq_param* const* outputs = kOutputs) {
   return operation(
-      name, doc, params, kOutputs,
+      name, doc, params, outputs,
       {.flags = SQ_OP_BULK, .code_output = "status", .code_min = 100, .code_max = 399});
 }
 constexpr sq_op kRequestOp = op("request", "sends a request with any method", kRequestParams);
@@ -81,21 +102,27 @@ constexpr sq_op kPutOp = op("put", "sends PUT");
 constexpr sq_op kPatchOp = op("patch", "sends PATCH");
 constexpr sq_op kDeleteOp = op("delete", "sends DELETE");
 constexpr sq_op kHeadOp = op("head", "sends HEAD");
+constexpr sq_op kPageOp = op("page", "sends GET, then fetches what the page needs to be shown, as a browser does",
+                             kPageParams, kPageOutputs);
 
 constexpr sq_param kHeaderLimit =
     param(SQ_T_I64, "header_limit", "largest header block of an answer",
           {.unit = SQ_U_BYTES, .default_json = "65536"});
 constexpr sq_param kDecodeLimit = param(SQ_T_I64, "decode_limit", "largest body after decoding",
                                         {.unit = SQ_U_BYTES, .default_json = "67108864"});
+constexpr sq_param kConnectionsOption =
+    param(SQ_T_I64, "connections",
+          "how many a user may have open to one target for what it does side by side, 1 to 64",
+          {.default_json = "6"});
 
 }  // namespace
 
 const sq_op* const kOperations[] = {&kRequestOp, &kGetOp,    &kPostOp, &kPutOp,
-                                    &kPatchOp,   &kDeleteOp, &kHeadOp, nullptr};
-const sq_param* const kOptions[] = {&kHeaderLimit, &kDecodeLimit, nullptr};
+                                    &kPatchOp,   &kDeleteOp, &kHeadOp, &kPageOp, nullptr};
+const sq_param* const kOptions[] = {&kHeaderLimit, &kDecodeLimit, &kConnectionsOption, nullptr};
 
 const char* method_of(uint32_t operation) {
-  static constexpr const char* kMethods[] = {"", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"};
+  static constexpr const char* kMethods[] = {"", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "GET"};
   return kMethods[operation];
 }
 

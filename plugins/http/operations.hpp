@@ -7,25 +7,29 @@
 
 namespace squall::http {
 
-/// Positions in every operation's parameter list; kMethod exists for `request` only.
+/// Positions in the operations' parameter lists; those of a page part from the others' at kJson.
 enum Param : uint32_t {
   kPath,
   kQuery,
   kHeaders,
-  kJson,
-  kForm,
-  kMultipart,
-  kBody,
-  kPayload,
   kAuth,
   kRedirects,
   kDecode,
   kConnection,
   kAsIs,
-  kMethod
+  kJson,  // from here on: of all but `page`
+  kForm,
+  kMultipart,
+  kBody,
+  kPayload,
+  kMethod,         // of `request` alone
+  kAssets = kJson,  // from here on: of `page`
+  kExcept,
+  kConnections
 };
-enum Output : uint32_t { kOutStatus, kOutBody, kOutHeader, kOutSize, kOutUrl };
-enum Operation : uint32_t { kRequest, kGet, kPost, kPut, kPatch, kDelete, kHead };
+/// The last two are of `page`.
+enum Output : uint32_t { kOutStatus, kOutBody, kOutHeader, kOutSize, kOutUrl, kOutAssets, kOutLeftOut };
+enum Operation : uint32_t { kRequest, kGet, kPost, kPut, kPatch, kDelete, kHead, kPage };
 
 extern const sq_op* const kOperations[];
 extern const sq_param* const kOptions[];

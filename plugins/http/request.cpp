@@ -9,6 +9,7 @@
 
 #include "encoding.hpp"
 #include "operations.hpp"
+#include "page.hpp"
 #include "url.hpp"
 
 namespace squall::http {
@@ -107,6 +108,13 @@ Instance::Instance(std::span<const sq_pair> options) {
     if (bytes < 1) throw invalid("decode_limit must be at least 1 byte");
     decode_limit = static_cast<uint64_t>(bytes);
   }
+  if (const sq_value* value = find(options, "connections")) connections = connections_of(*value);
+}
+
+uint32_t connections_of(const sq_value& value) {
+  const int64_t count = as_int(value, 6);
+  if (count < 1 || count > 64) throw invalid("connections must lie between 1 and 64");
+  return static_cast<uint32_t>(count);
 }
 
 // ---- Body
@@ -148,15 +156,26 @@ std::string_view Body::view(const BodyPart& part) const {
 
 Prepared::Prepared(const Instance& owner, uint32_t op, std::span<const sq_binding> bindings,
                    const sq_wants& wants)
+    : Prepared(owner, op, bindings, wants, Use::kCall) {}
+
+std::unique_ptr<const Prepared> Prepared::for_assets(const Instance& owner,
+                                                     std::span<const sq_binding> bindings) {
+  const sq_wants nothing{sizeof nothing, 0, 0, 0};
+  return std::unique_ptr<const Prepared>(new Prepared(owner, kPage, bindings, nothing, Use::kAsset));
+}
+
+Prepared::Prepared(const Instance& owner, uint32_t op, std::span<const sq_binding> bindings,
+                   const sq_wants& wants, Use use)
     : instance(owner), operation(op), number(owner.operations.fetch_add(1)), args(*kOperations[op], bindings) {
   if (!args.to().given) throw invalid("parameter to is missing");
   int bodies = 0;
   for (uint32_t param : {kJson, kForm, kMultipart, kBody, kPayload}) {
+    if (op == kPage) break;
     bodies += args[param].given;
     if (!args[param].is_static()) body_is_static_ = false;
   }
   if (bodies > 1) throw invalid("give only one of json, form, multipart, body, payload");
-  if (args[kPayload].given) {
+  if (op != kPage && args[kPayload].given) {
     if (!plugin::host.source)
       throw plugin::Refusal(SQ_E_UNSUPPORTED, "the host has no squall.source/1");
     body_is_static_ = false;  // a source is read anew by each call
@@ -180,7 +199,17 @@ Prepared::Prepared(const Instance& owner, uint32_t op, std::span<const sq_bindin
   keeps_body = wants.outputs >> kOutBody & 1;
   wants_url = wants.outputs >> kOutUrl & 1;
   keep_bytes = keeps_body ? wants.keep_bytes : 0;
+  if (op == kPage && use == Use::kCall) {
+    page = std::make_unique<const PagePlan>(*this, bindings);
+    keeps_headers = true;  // its type says whether to look into it
+    if (!page->is_listed) {
+      keeps_body = true;
+      keep_bytes = instance.decode_limit;
+    }
+  }
   decodes = keeps_body && decode != "none";
+  // An asset's head is that of another file than the last one's.
+  learns_heads = !keeps_headers && use == Use::kCall;
 
   static_method_ = method_of(op);
   if (op == kRequest && args[kMethod].is_static()) static_method_ = as_text(args[kMethod].value);
@@ -328,6 +357,7 @@ const char* Prepared::append_head(std::string& out, const sq_value* values, cons
 }
 
 void Prepared::render_body(Body& body, const sq_value* values, const char** problem) const {
+  if (operation == kPage) return;
   if (args[kJson].given) {
     body.type = kJsonType;
     body.add_view(plugin::str(as_text(args[kJson].of(values))));

@@ -3,6 +3,7 @@
 // nothing.
 #pragma once
 #include <atomic>
+#include <memory>
 #include <squall/plugin.hpp>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ struct Instance {
   explicit Instance(std::span<const sq_pair> options);
   uint32_t header_limit = 64 * 1024;
   uint64_t decode_limit = 64ull << 20;
+  uint32_t connections = 6;
   mutable std::atomic<uint32_t> operations = 0;  // prepared so far
 };
 
@@ -59,10 +61,18 @@ struct Hop {
   bool sends_credentials = true;  // false once a redirect has left the first target
 };
 
+/// 1 to 64, or the default; throws Refusal.
+uint32_t connections_of(const sq_value& value);
+
+struct PagePlan;
+
 class Prepared {
  public:
   Prepared(const Instance& instance, uint32_t operation, std::span<const sq_binding> bindings,
            const sq_wants& wants);
+  /// The request that each asset of a page is fetched with, but for its place.
+  static std::unique_ptr<const Prepared> for_assets(const Instance& instance,
+                                                    std::span<const sq_binding> bindings);
   ~Prepared();
 
   const Instance& instance;
@@ -71,9 +81,11 @@ class Prepared {
   plugin::Args args;
   bool keeps_headers = false, keeps_body = false, wants_url = false;
   bool decodes = true, fresh_connection = false, closes_connection = false;
-  bool sends_as_is = false;  // the path's bytes are the request target
+  bool sends_as_is = false;   // the path's bytes are the request target
+  bool learns_heads = false;  // its answers are worth a place in KnownHeads
   uint32_t redirects = 10;
   uint64_t keep_bytes = 0;
+  std::unique_ptr<const PagePlan> page;  // of `page` alone
 
   std::string_view method(const sq_value* values) const;
   /// The body; the static one is shared, others are rendered into `scratch`.
@@ -95,6 +107,9 @@ class Prepared {
   bool user_sends_cookie(const sq_value* values) const;
 
  private:
+  enum class Use { kCall, kAsset };
+  Prepared(const Instance& instance, uint32_t operation, std::span<const sq_binding> bindings,
+           const sq_wants& wants, Use use);
   void render_body(Body& body, const sq_value* values, const char** problem) const;
   void render_multipart(Body& body, std::span<const sq_value> parts, const char** problem) const;
 

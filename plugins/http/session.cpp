@@ -4,6 +4,7 @@
 #include <new>
 
 #include "operations.hpp"
+#include "page.hpp"
 #include "url.hpp"
 
 namespace squall::http {
@@ -15,6 +16,7 @@ using plugin::host;
 
 Shard::~Shard() {
   for (Exchange* exchange : exchanges_) delete exchange;
+  for (Page* page : pages_) delete page;
   for (void* memory : connections_) ::operator delete(memory);
 }
 
@@ -38,6 +40,21 @@ void Shard::give_back(Exchange* exchange) {
     exchanges_.push_back(exchange);
   else
     delete exchange;
+}
+
+Page* Shard::take_page() {
+  if (pages_.empty()) return new Page;
+  Page* page = pages_.back();
+  pages_.pop_back();
+  return page;
+}
+
+void Shard::give_back(Page* page) {
+  page->reset();
+  if (pages_.size() < kMaxPooled)
+    pages_.push_back(page);
+  else
+    delete page;
 }
 
 Connection* Shard::make_connection(Lane& lane) {
@@ -69,93 +86,17 @@ bool Shard::may_log_garbage(uint64_t now_ns) {
   return true;
 }
 
-// ---- Lane
-// ----------------------------------------------------------------------------------------
-
-void Lane::push(Exchange* exchange) {
-  exchange->next = nullptr;
-  (last_waiting ? last_waiting->next : first_waiting) = exchange;
-  last_waiting = exchange;
-}
-
-void Lane::push_front(Exchange* exchange) {
-  exchange->next = first_waiting;
-  first_waiting = exchange;
-  if (!last_waiting) last_waiting = exchange;
-}
-
-bool Lane::remove(Exchange* exchange) {
-  Exchange* before = nullptr;
-  for (Exchange* at = first_waiting; at; before = at, at = at->next) {
-    if (at != exchange) continue;
-    (before ? before->next : first_waiting) = at->next;
-    if (last_waiting == at) last_waiting = before;
-    return true;
-  }
-  return false;
-}
-
-void Lane::advance(uint64_t now_ns) {
-  // An exchange that fails at once ends in ended(), which comes back here: the flag makes it a
-  // loop.
-  if (std::exchange(is_advancing, true)) return;
-  while (!active && first_waiting) {
-    Exchange* exchange = first_waiting;
-    first_waiting = exchange->next;
-    if (!first_waiting) last_waiting = nullptr;
-    active = exchange;
-    serve(exchange, now_ns);
-  }
-  is_advancing = false;
-}
-
-void Lane::serve(Exchange* exchange, uint64_t now_ns) {
-  exchange->enter(SQ_PH_WAIT_CONN, now_ns);
-  if (connection && exchange->wants_fresh_connection) connection->drop();
-  exchange->wants_fresh_connection = false;
-  if (connection) {
-    if (connection->send(*exchange, now_ns)) {
-      if (exchange->head_sent) host.target->note(session->shard.handle, target, SQ_CN_REUSED);
-      return;
-    }
-    connection->drop();  // it was closed before anything was written: another may serve
-  }
-  connection = session->shard.make_connection(*this);
-  const sq_status status = connection->open(*exchange, now_ns);
-  if (status == SQ_OK) return;
-  session->shard.free_connection(std::exchange(connection, nullptr));
-  exchange->mark(session->shard.now_ns());
-  exchange->has_verdict = true;
-  if (status == SQ_E_CLOSED)
-    exchange->verdict = {SQ_OUT_CANCELLED, SQ_K_NONE, "stopping"};
-  else if (status == SQ_E_LIMIT || status == SQ_E_NOMEM)
-    exchange->verdict = Verdict::failed(SQ_K_LOCAL_RESOURCE, "connections");
-  else
-    exchange->verdict = Verdict::failed(SQ_K_CONNECT, "refused by the host");
-  ended(exchange);
-}
-
-void Lane::ended(Exchange* exchange) {
-  if (active == exchange) active = nullptr;
-  session->conclude(exchange);
-  if (first_waiting) advance(session->shard.now_ns());
-}
-
 // ---- Session
 // -------------------------------------------------------------------------------------
 
 Session::~Session() {
-  for (Lane& lane : lanes_)
-    if (lane.connection) lane.connection->drop();
+  for (Lane& lane : lanes_) lane.close();
 }
 
 Lane& Session::lane(const sq_target* target) {
   for (Lane& lane : lanes_)
     if (lane.target == target) return lane;
-  Lane& lane = lanes_.emplace_back();
-  lane.session = this;
-  lane.target = target;
-  return lane;
+  return lanes_.emplace_back(*this, target);
 }
 
 void Session::start(const Prepared& prepared, const sq_value* args, sq_call* call) {
@@ -167,6 +108,7 @@ void Session::start(const Prepared& prepared, const sq_value* args, sq_call* cal
   exchange->clock.begin(call);
   exchange->redirects_left = prepared.redirects;
   exchange->wants_fresh_connection = prepared.fresh_connection;
+  if (plugin::is_beside(call)) exchange->connections = prepared.instance.connections;
   exchange->hop.target = prepared.args.target(args);
   exchange->hop.method = prepared.method(args);
   if (!exchange->hop.target) {
@@ -181,24 +123,30 @@ void Session::start(const Prepared& prepared, const sq_value* args, sq_call* cal
 
 void Session::cancel(sq_call* call) {
   auto* exchange = static_cast<Exchange*>(call->plugin_data);
-  if (!exchange || exchange->has_verdict) return;  // complete() has come, or is coming
+  if (!exchange || (exchange->has_verdict && !exchange->page)) return;  // complete() has come, or is coming
   const uint64_t now = shard.now_ns();
   static constexpr std::string_view kWhere[] = {
       "waiting for a connection", "resolve", "connect", "tls", "send", "first byte", "receive"};
   const bool is_late = call->deadline_ns && now >= call->deadline_ns;
-  const Verdict verdict{is_late ? uint32_t{SQ_OUT_TIMEOUT} : uint32_t{SQ_OUT_CANCELLED}, SQ_K_NONE,
-                        kWhere[exchange->phase]};
-  Lane& lane = *exchange->lane;
-  if (lane.active == exchange) return lane.connection->abort(verdict);
-  lane.remove(exchange);
-  exchange->mark(now);
-  exchange->has_verdict = true;
-  exchange->verdict = verdict;
-  complete(exchange);
+  Verdict verdict{is_late ? uint32_t{SQ_OUT_TIMEOUT} : uint32_t{SQ_OUT_CANCELLED}, SQ_K_NONE,
+                  kWhere[exchange->phase]};
+  if (!exchange->page) return stop(*exchange, verdict);
+  verdict.detail = "assets";
+  exchange->page->cancel(verdict);
+}
+
+void Session::stop(Exchange& exchange, Verdict verdict) {
+  if (Connection* serving = exchange.lane->serving(exchange)) return serving->abort(verdict);
+  exchange.lane->remove(&exchange);
+  exchange.mark(shard.now_ns());
+  exchange.has_verdict = true;
+  exchange.verdict = verdict;
+  complete(&exchange);
 }
 
 void Session::conclude(Exchange* exchange) {
   if (exchange->verdict.outcome == SQ_OUT_OK && follow_redirect(exchange)) return;
+  if (exchange->prepared->page && Page::is_good(*exchange)) return shard.take_page()->begin(*this, *exchange);
   complete(exchange);
 }
 
@@ -251,6 +199,7 @@ bool Session::follow_redirect(Exchange* exchange) {
 }
 
 void Session::complete(Exchange* exchange) {
+  if (exchange->asset) return exchange->asset->page->asset_ended(*exchange);
   sq_call* call = exchange->call;
   exchange->has_verdict = true;
   exchange->lane = nullptr;
@@ -272,7 +221,8 @@ sq_status Session::output(const sq_call* call, uint32_t index, std::string_view 
       *out = plugin::bytes_value(exchange->spare().body_text);
       return SQ_OK;
     case kOutSize:
-      *out = plugin::int_value(static_cast<int64_t>(exchange->body_bytes));
+      *out = plugin::int_value(static_cast<int64_t>(exchange->body_bytes +
+                                                    (exchange->page ? exchange->page->body_bytes() : 0)));
       return SQ_OK;
     case kOutUrl:
       *out = plugin::text_value(exchange->spare().url);
@@ -280,14 +230,22 @@ sq_status Session::output(const sq_call* call, uint32_t index, std::string_view 
     case kOutHeader:
       *out = plugin::text_value(exchange->find_header(key));
       return SQ_OK;
+    case kOutAssets:
+      *out = plugin::int_value(static_cast<int64_t>(exchange->page ? exchange->page->fetched() : 0));
+      return SQ_OK;
+    case kOutLeftOut:
+      *out = plugin::int_value(static_cast<int64_t>(exchange->page ? exchange->page->left_out() : 0));
+      return SQ_OK;
     default:
       return SQ_E_INVALID;
   }
 }
 
 void Session::release(sq_call* call) {
-  if (auto* exchange = static_cast<Exchange*>(std::exchange(call->plugin_data, nullptr)))
-    shard.give_back(exchange);
+  auto* exchange = static_cast<Exchange*>(std::exchange(call->plugin_data, nullptr));
+  if (!exchange) return;
+  if (exchange->page) shard.give_back(exchange->page);
+  shard.give_back(exchange);
 }
 
 }  // namespace squall::http

@@ -1,6 +1,6 @@
-// A shard's pools and a virtual user's session: one lane per target, each with at most one
-// connection and a queue of calls, and the user's cookies.  Decides which connection serves a call,
-// follows redirects, and turns verdicts into completed calls.
+// A shard's pools and a virtual user's session: one lane per target, each with its connections and
+// a queue of calls, and the user's cookies.  Decides which connection serves a call, follows
+// redirects, and turns verdicts into completed calls.
 #pragma once
 #include <list>
 #include <memory>
@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "connection.hpp"
+#include "known_assets.hpp"
 #include "known_heads.hpp"
+#include "lane.hpp"
 
 namespace squall::http {
 
@@ -27,6 +29,8 @@ class Shard {
 
   Exchange* take_exchange();
   void give_back(Exchange* exchange);
+  Page* take_page();
+  void give_back(Page* page);
   Connection* make_connection(Lane& lane);
   void free_connection(Connection* connection);
   /// True at most once in ten seconds, so that a hostile target cannot flood the log.
@@ -35,36 +39,17 @@ class Shard {
   const Instance& instance;
   sq_shard* const handle;
   KnownHeads known_heads;
+  KnownAssets known_assets;
+  uint32_t uses = 0;  // of connections that have others beside them, in their order
 
  private:
   static constexpr size_t kMaxPooled = 256;
   std::vector<Exchange*> exchanges_;
+  std::vector<Page*> pages_;
   std::vector<void*> connections_;  // raw memory of sizeof(Connection)
   size_t live_connections_ = 0;
   sq_done* done_ = nullptr;
   uint64_t next_garbage_log_ns_ = 0;
-};
-
-class Session;
-
-/// A session's way to one target.
-struct Lane {
-  Session* session = nullptr;
-  const sq_target* target = nullptr;
-  Connection* connection = nullptr;
-  Exchange* active = nullptr;
-  Exchange* first_waiting = nullptr;
-  Exchange* last_waiting = nullptr;
-  bool is_advancing = false;
-
-  void push(Exchange* exchange);
-  void push_front(Exchange* exchange);
-  bool remove(Exchange* exchange);
-  /// Serves the next waiting exchange, if none is being served.
-  void advance(uint64_t now_ns);
-  /// The active exchange is over, with or without an answer; called by the connection.
-  void ended(Exchange* exchange);
-  void serve(Exchange* exchange, uint64_t now_ns);
 };
 
 class Session {
@@ -81,15 +66,18 @@ class Session {
 
   Lane& lane(const sq_target* target);
   std::unique_ptr<CookieJar>& jar() { return jar_; }  // empty until the first cookie
-  /// Completes the call, or goes on with the redirect that its answer asks for.
+  /// Completes the call, or goes on with the redirect or the assets that its answer asks for.
   void conclude(Exchange* exchange);
+  /// Ends an exchange that waits or is being served.
+  void stop(Exchange& exchange, Verdict verdict);
+  /// Tells whoever waits for the exchange, the host or its page, that it is over.
+  void complete(Exchange* exchange);
 
   Shard& shard;
   const uint64_t id;
 
  private:
   bool follow_redirect(Exchange* exchange);
-  void complete(Exchange* exchange);
   std::list<Lane> lanes_;  // a user speaks to few targets
   std::unique_ptr<CookieJar> jar_;
 };

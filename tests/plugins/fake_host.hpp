@@ -338,7 +338,9 @@ class Session {
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  Call& start(const Prepared& prepared, std::vector<sq_value> args = {});
+  /// `struct_size`: what an older host says, whose calls end earlier.
+  Call& start(const Prepared& prepared, std::vector<sq_value> args = {}, uint32_t flags = 0,
+              size_t struct_size = sizeof(sq_call));
   void cancel(Call& call) { protocol.table->cancel(handle, &call); }
   void release(Call& call);
   /// As ~Session: cancels and releases what is left, then closes.

@@ -133,10 +133,12 @@ inline void Session::close() {
   protocol.table->session_close(std::exchange(handle, nullptr));
   protocol.host.run();
 }
-inline Call& Session::start(const Prepared& prepared, std::vector<sq_value> args) {
+inline Call& Session::start(const Prepared& prepared, std::vector<sq_value> args, uint32_t flags,
+                            size_t struct_size) {
   Call& call = calls_.emplace_back();
   static_cast<sq_call&>(call) = sq_call{};
-  call.struct_size = sizeof(sq_call);
+  call.struct_size = static_cast<uint32_t>(struct_size);
+  call.flags = flags;
   call.due_ns = call.start_ns = protocol.host.now_ns;
   call.shard = &protocol.host.shard;
   call.protocol = &protocol;
