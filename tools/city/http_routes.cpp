@@ -329,6 +329,31 @@ void transaction(Visit& visit, Answer& answer) {
   reply_json(answer, 200, {{"id", visit.rest}, {"seen", seen}});
 }
 
+/// A page with what it needs to be shown: sheets and scripts that all pages share, pictures of its own.
+void site(Visit& visit, Answer& answer) {
+  const auto folder = take_segment(visit.rest);
+  if (visit.rest.starts_with('/')) visit.rest.remove_prefix(1);
+  const auto number = number_or_refuse(visit, answer, 1'000'000);
+  if (!number) return;
+  if (folder != "page") {
+    answer.body = Answer::Body::kFiller;
+    answer.filler_size = folder == "js" ? 30'000 : folder == "css" ? 12'000 : 5'000;
+    answer.content_type = folder == "js" ? "text/javascript"sv : folder == "css" ? "text/css"sv : "image/png"sv;
+    if (folder == "js" || folder == "css" || folder == "img") return;
+    answer.body = Answer::Body::kText;
+    return refuse(answer, 404, "a site has page, css, js and img");
+  }
+  answer.content_type = kHtml;
+  std::string& html = answer.own_text;
+  html = "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>City</title>\n";
+  for (int i = 1; i <= 2; ++i) html += fmt::format("<link rel=\"stylesheet\" href=\"/site/css/{}\">\n", i);
+  for (int i = 1; i <= 2; ++i) html += fmt::format("<script src=\"/site/js/{}\" defer></script>\n", i);
+  html += "</head>\n<body>\n";
+  for (int i = 0; i < 6; ++i)
+    html += fmt::format("<p><img src=\"../img/{}\" alt=\"a lamp\"></p>\n", (*number * 6 + i) % 1'000'001);
+  html += "</body>\n</html>\n";
+}
+
 void unknown(Visit&, Answer& answer) { refuse(answer, 404, "the city has no such path"); }
 
 constexpr bool kKeeps = true, kPasses = false;
@@ -359,6 +384,7 @@ constexpr Route kRoutes[] = {
     {"basic", kPasses, Route::kAny, basic},
     {"mem", kPasses, Route::kRead, memory},
     {"s", kPasses, Route::kRead, site_page},
+    {"site", kPasses, Route::kRead, site},
     {"cms", kKeeps, Route::kWrite, cms},
     {"tx", kPasses, Route::kRead, transaction},
 };
