@@ -42,16 +42,15 @@ bool has_word(std::string_view words, std::string_view wanted) {
 /// Whether a browser runs a script of this type: JavaScript by any of its names, or a module.
 bool is_script_type(std::string_view type) {
   type = trim(type.substr(0, type.find(';')));
-  static constexpr std::string_view kTypes[] = {
-      "",
-      "module",
-      "text/javascript",
-      "application/javascript",
-      "application/x-javascript",
-      "text/x-javascript",
-      "text/ecmascript",
-      "application/ecmascript",
-      "text/jscript"};
+  static constexpr std::string_view kTypes[] = {"",
+                                                "module",
+                                                "text/javascript",
+                                                "application/javascript",
+                                                "application/x-javascript",
+                                                "text/x-javascript",
+                                                "text/ecmascript",
+                                                "application/ecmascript",
+                                                "text/jscript"};
   return std::any_of(std::begin(kTypes), std::end(kTypes),
                      [type](std::string_view one) { return equals_ignoring_case(type, one); });
 }
@@ -84,7 +83,8 @@ class AssetFinder {
     if (++depth_ > AssetList::kMaxDepth) list.is_nested_deeply = true;
     if (inert_depth_) return;
     // What stands in these is text, or not for a browser that runs scripts.
-    for (std::string_view inert : {"template", "noscript", "textarea", "title", "iframe", "noembed", "noframes", "xmp"})
+    for (std::string_view inert :
+         {"template", "noscript", "textarea", "title", "iframe", "noembed", "noframes", "xmp"})
       if (name == inert) inert_depth_ = depth_;
     if (name == "base") {
       take_base(given);
@@ -95,7 +95,8 @@ class AssetFinder {
     } else if (name == "video") {
       add(given["poster"], AssetKind::kImage);
     } else if (name == "script") {
-      if (!given.has("nomodule") && is_script_type(given["type"])) add(given["src"], AssetKind::kScript);
+      if (!given.has("nomodule") && is_script_type(given["type"]))
+        add(given["src"], AssetKind::kScript);
     } else if (name == "link") {
       add_link(given);
     }
@@ -135,12 +136,10 @@ class AssetFinder {
       std::string_view as;
       AssetKind kind;
     };
-    static constexpr Row kRows[] = {{"image", AssetKind::kImage},
-                                    {"script", AssetKind::kScript},
-                                    {"style", AssetKind::kStylesheet},
-                                    {"font", AssetKind::kOther},
-                                    {"fetch", AssetKind::kOther},
-                                    {"track", AssetKind::kOther}};
+    static constexpr Row kRows[] = {
+        {"image", AssetKind::kImage},      {"script", AssetKind::kScript},
+        {"style", AssetKind::kStylesheet}, {"font", AssetKind::kOther},
+        {"fetch", AssetKind::kOther},      {"track", AssetKind::kOther}};
     for (const Row& row : kRows)
       if (equals_ignoring_case(as, row.as)) add(href, row.kind);
   }
@@ -166,7 +165,8 @@ void AssetList::add(std::string url, AssetKind kind) {
     ++left_out;
     return;
   }
-  auto group = std::find_if(groups.begin(), groups.end(), [target](const Group& one) { return one.target == target; });
+  auto group = std::find_if(groups.begin(), groups.end(),
+                            [target](const Group& one) { return one.target == target; });
   if (group == groups.end()) group = groups.insert(group, {target, {}});
   group->assets.push_back({std::move(url), kind});
 }
@@ -184,16 +184,19 @@ AssetList find_assets(std::string_view html, const std::string& page_url) {
   AssetFinder finder(page_url);
   htmlSAXHandler events{};
   events.startElement = [](void* self, const xmlChar* name, const xmlChar** attributes) {
-    static_cast<AssetFinder*>(self)->begins(reinterpret_cast<const char*>(name), Attributes(attributes));
+    static_cast<AssetFinder*>(self)->begins(reinterpret_cast<const char*>(name),
+                                            Attributes(attributes));
   };
   events.endElement = [](void* self, const xmlChar*) { static_cast<AssetFinder*>(self)->ends(); };
   const std::unique_ptr<htmlParserCtxt, decltype(&htmlFreeParserCtxt)> parser(
-      htmlCreatePushParserCtxt(&events, &finder, nullptr, 0, nullptr, XML_CHAR_ENCODING_UTF8), htmlFreeParserCtxt);
+      htmlCreatePushParserCtxt(&events, &finder, nullptr, 0, nullptr, XML_CHAR_ENCODING_UTF8),
+      htmlFreeParserCtxt);
   if (!parser) throw std::bad_alloc();
   htmlCtxtUseOptions(parser.get(), HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
                                        HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
   // Piece by piece, because what a page nests costs its square: one that goes too deep ends there.
-  for (; !html.empty() && !finder.list.is_nested_deeply; html.remove_prefix(std::min(kPiece, html.size())))
+  for (; !html.empty() && !finder.list.is_nested_deeply;
+       html.remove_prefix(std::min(kPiece, html.size())))
     htmlParseChunk(parser.get(), html.data(), static_cast<int>(std::min(kPiece, html.size())), 0);
   if (!finder.list.is_nested_deeply) htmlParseChunk(parser.get(), nullptr, 0, 1);
   return std::move(finder.list);
@@ -205,11 +208,13 @@ AssetKind kind_of(std::string_view url) {
   if (dot == std::string_view::npos || path[dot] == '/') return AssetKind::kOther;
   const std::string_view end = path.substr(dot + 1);
   const auto is_one_of = [end](std::initializer_list<std::string_view> names) {
-    return std::any_of(names.begin(), names.end(), [end](std::string_view one) { return equals_ignoring_case(end, one); });
+    return std::any_of(names.begin(), names.end(),
+                       [end](std::string_view one) { return equals_ignoring_case(end, one); });
   };
   if (is_one_of({"css"})) return AssetKind::kStylesheet;
   if (is_one_of({"js", "mjs"})) return AssetKind::kScript;
-  if (is_one_of({"png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "bmp"})) return AssetKind::kImage;
+  if (is_one_of({"png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "bmp"}))
+    return AssetKind::kImage;
   return AssetKind::kOther;
 }
 

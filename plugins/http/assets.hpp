@@ -25,7 +25,7 @@ struct AssetList {
     std::vector<Asset> assets;
   };
   std::vector<Group> groups;
-  uint64_t left_out = 0;         // addresses of no listed target
+  uint64_t left_out = 0;          // addresses of no listed target
   bool is_nested_deeply = false;  // deeper than kMaxDepth: it was not read to its end
 
   static constexpr int kMaxDepth = 512;  // as in browsers

@@ -73,7 +73,8 @@ void Exchange::report_progress() {
   if (call->bytes_out + call->bytes_in - progress_out - progress_in < kProgressFrom &&
       progress_out + progress_in == 0)
     return;
-  plugin::host.calls->progress(asset ? asset->page->call() : call, call->bytes_out - progress_out, call->bytes_in - progress_in);
+  plugin::host.calls->progress(asset ? asset->page->call() : call, call->bytes_out - progress_out,
+                               call->bytes_in - progress_in);
   progress_out = call->bytes_out;
   progress_in = call->bytes_in;
 }

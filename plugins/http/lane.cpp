@@ -71,11 +71,14 @@ void Lane::ended(Exchange* exchange) {
 // -----------------------------------------------------------------------------
 
 Connection* Lane::idle() const {
-  const auto is_idle = [](const Connection* one) { return one && one->state() == Connection::State::kIdle; };
+  const auto is_idle = [](const Connection* one) {
+    return one && one->state() == Connection::State::kIdle;
+  };
   Connection* best = is_idle(first_) ? first_ : nullptr;
   if (!more_) return best;
   for (Connection* one : *more_)
-    if (is_idle(one) && (!best || static_cast<int32_t>(one->last_use - best->last_use) > 0)) best = one;
+    if (is_idle(one) && (!best || static_cast<int32_t>(one->last_use - best->last_use) > 0))
+      best = one;
   return best;
 }
 

@@ -58,7 +58,8 @@ constexpr const sq_param* kMethodParams[] = {
     &kMultipartParam, &kBodyParam,    &kPayloadParam, nullptr};
 
 constexpr sq_param kAssetsParam =
-    param(SQ_T_LIST, "assets", "what is fetched with the page, as paths or addresses; without it: what the page names");
+    param(SQ_T_LIST, "assets",
+          "what is fetched with the page, as paths or addresses; without it: what the page names");
 constexpr sq_param kExceptParam =
     param(SQ_T_LIST, "except", "texts: an asset whose address holds one of them is not fetched");
 constexpr sq_param kConnectionsParam =
@@ -83,7 +84,8 @@ constexpr sq_param kPageSizeOutput =
     param(SQ_T_I64, "size", "bytes of all bodies, the assets' too, as sent, before decoding");
 constexpr sq_param kFetchedOutput = param(SQ_T_I64, "assets", "how many assets were fetched");
 constexpr sq_param kLeftOutOutput =
-    param(SQ_T_I64, "left_out", "how many assets lie outside the listed targets, and were not fetched");
+    param(SQ_T_I64, "left_out",
+          "how many assets lie outside the listed targets, and were not fetched");
 constexpr const sq_param* kPageOutputs[] = {
     &kStatusOutput, &kBodyOutput,    &kHeaderOutput,  &kPageSizeOutput,
     &kUrlOutput,    &kFetchedOutput, &kLeftOutOutput, nullptr};
@@ -102,8 +104,9 @@ constexpr sq_op kPutOp = op("put", "sends PUT");
 constexpr sq_op kPatchOp = op("patch", "sends PATCH");
 constexpr sq_op kDeleteOp = op("delete", "sends DELETE");
 constexpr sq_op kHeadOp = op("head", "sends HEAD");
-constexpr sq_op kPageOp = op("page", "sends GET, then fetches what the page needs to be shown, as a browser does",
-                             kPageParams, kPageOutputs);
+constexpr sq_op kPageOp =
+    op("page", "sends GET, then fetches what the page needs to be shown, as a browser does",
+       kPageParams, kPageOutputs);
 
 constexpr sq_param kHeaderLimit =
     param(SQ_T_I64, "header_limit", "largest header block of an answer",
@@ -122,7 +125,8 @@ const sq_op* const kOperations[] = {&kRequestOp, &kGetOp,    &kPostOp, &kPutOp,
 const sq_param* const kOptions[] = {&kHeaderLimit, &kDecodeLimit, &kConnectionsOption, nullptr};
 
 const char* method_of(uint32_t operation) {
-  static constexpr const char* kMethods[] = {"", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "GET"};
+  static constexpr const char* kMethods[] = {"",      "GET",    "POST", "PUT",
+                                             "PATCH", "DELETE", "HEAD", "GET"};
   return kMethods[operation];
 }
 

@@ -28,7 +28,15 @@ enum Param : uint32_t {
   kConnections
 };
 /// The last two are of `page`.
-enum Output : uint32_t { kOutStatus, kOutBody, kOutHeader, kOutSize, kOutUrl, kOutAssets, kOutLeftOut };
+enum Output : uint32_t {
+  kOutStatus,
+  kOutBody,
+  kOutHeader,
+  kOutSize,
+  kOutUrl,
+  kOutAssets,
+  kOutLeftOut
+};
 enum Operation : uint32_t { kRequest, kGet, kPost, kPut, kPatch, kDelete, kHead, kPage };
 
 extern const sq_op* const kOperations[];

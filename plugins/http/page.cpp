@@ -13,6 +13,10 @@ using plugin::as_text;
 using plugin::host;
 using plugin::invalid;
 
+namespace {
+constexpr size_t kKeptHtml = 16 * 1024;
+}
+
 PagePlan::PagePlan(const Prepared& page, std::span<const sq_binding> bindings)
     : asset(Prepared::for_assets(page.instance, bindings)),
       connections(connections_of(page.args[kConnections].value)),
@@ -22,7 +26,8 @@ PagePlan::PagePlan(const Prepared& page, std::span<const sq_binding> bindings)
     throw invalid("decode: none leaves a page that cannot be looked into; list its assets");
   if (!host.samples) return;
   for (size_t kind = 0; kind < kAssetKinds; ++kind)
-    series[kind] = host.samples->series(plugin::str("http.asset"), plugin::str(kAssetKindNames[kind]));
+    series[kind] =
+        host.samples->series(plugin::str("http.asset"), plugin::str(kAssetKindNames[kind]));
 }
 
 bool Page::is_good(const Exchange& exchange) {
@@ -50,10 +55,13 @@ bool Page::look(Exchange& exchange) {
   std::string_view type = exchange.find_header("content-type");
   type = trim(type.substr(0, type.find(';')));
   std::string& html = exchange.spare().body_text;
-  const bool is_html = equals_ignoring_case(type, "text/html") || equals_ignoring_case(type, "application/xhtml+xml");
-  list_ = is_html ? session_->shard.known_assets.of(html, exchange.effective_url()) : std::make_shared<AssetList>();
-  // Assets take their time, and many users wait for theirs at once.
-  if (!plan_->shows_body) std::string().swap(html);
+  const bool is_html = equals_ignoring_case(type, "text/html") ||
+                       equals_ignoring_case(type, "application/xhtml+xml");
+  list_ = is_html ? session_->shard.known_assets.of(html, exchange.effective_url())
+                  : std::make_shared<AssetList>();
+  // Assets take their time, and many users wait for theirs at once: what is large is not kept for
+  // the next page.
+  if (!plan_->shows_body && html.capacity() > kKeptHtml) std::string().swap(html);
   if (list_->is_nested_deeply) verdict_ = Verdict::failed(SQ_K_LIMIT, "page nested too deeply");
   return !list_->is_nested_deeply;
 }
@@ -101,7 +109,8 @@ void Page::pump() {
   do {
     pump_again_ = false;
     for (size_t group = 0; group < progress_.size(); ++group)
-      while (state_ == State::kFetching && progress_[group].running < plan_->connections && begin_next(group)) {
+      while (state_ == State::kFetching && progress_[group].running < plan_->connections &&
+             begin_next(group)) {
       }
   } while (pump_again_ && state_ == State::kFetching);
   is_pumping_ = false;
@@ -111,7 +120,8 @@ void Page::pump() {
 bool Page::begin_next(size_t group) {
   const AssetList::Group& from = list_->groups[group];
   Progress& progress = progress_[group];
-  while (progress.next < from.assets.size() && is_excepted(from.assets[progress.next].url)) ++progress.next;
+  while (progress.next < from.assets.size() && is_excepted(from.assets[progress.next].url))
+    ++progress.next;
   if (progress.next == from.assets.size()) return false;
   const Asset& asset = from.assets[progress.next++];
   Shard& shard = session_->shard;
@@ -167,8 +177,9 @@ void Page::asset_ended(Exchange& exchange) {
   const size_t number = static_cast<size_t>(fetch.kind);
   last_ns_ = std::max(last_ns_, exchange.clock.last_ns);
   if (plan_->series[number])
-    host.samples->record(session_->shard.handle, session_->id, plan_->series[number], fetch.call.due_ns,
-                         std::max(exchange.clock.last_ns, fetch.call.due_ns), outcome, kind, fetch.call.bytes_in);
+    host.samples->record(session_->shard.handle, session_->id, plan_->series[number],
+                         fetch.call.due_ns, std::max(exchange.clock.last_ns, fetch.call.due_ns),
+                         outcome, kind, fetch.call.bytes_in);
   if (outcome != SQ_OUT_OK && verdict_.outcome == SQ_OUT_OK) {
     std::string& detail = main_->spare().detail_text;
     detail = kAssetKindNames[number];
@@ -202,7 +213,8 @@ void Page::cancel(Verdict verdict) {
     for (AssetFetch& fetch : fetches_) {
       Exchange* exchange = fetch.exchange;
       if (!exchange || exchange->has_verdict) continue;
-      if ((exchange->lane->serving(*exchange) != nullptr) == is_served) session_->stop(*exchange, verdict);
+      if ((exchange->lane->serving(*exchange) != nullptr) == is_served)
+        session_->stop(*exchange, verdict);
     }
   is_pumping_ = false;
   if (running_ == 0) finish();

@@ -2,11 +2,11 @@
 // several at a time, each as an exchange of its own that ends here and not at the host.  Which
 // connection serves one, redirects and cookies are the session's business, as for every request.
 //
-//   state      event                                      next
-//   fetching   an asset ended, others are left            fetching (the next one of its target begins)
-//   fetching   the last asset ended                       over: the page's call is completed
-//   fetching   cancel()                                   ending (no more begin, each in flight is stopped)
-//   ending     the last one in flight ended               over
+//   state      event                         next
+//   fetching   an asset ended                fetching (the next one of its target begins)
+//   fetching   the last asset ended          over: the page's call is completed
+//   fetching   cancel()                      ending (no more begin, those in flight are stopped)
+//   ending     the last in flight ended      over
 #pragma once
 #include <array>
 #include <deque>

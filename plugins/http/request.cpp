@@ -161,7 +161,8 @@ Prepared::Prepared(const Instance& owner, uint32_t op, std::span<const sq_bindin
 std::unique_ptr<const Prepared> Prepared::for_assets(const Instance& owner,
                                                      std::span<const sq_binding> bindings) {
   const sq_wants nothing{sizeof nothing, 0, 0, 0};
-  return std::unique_ptr<const Prepared>(new Prepared(owner, kPage, bindings, nothing, Use::kAsset));
+  return std::unique_ptr<const Prepared>(
+      new Prepared(owner, kPage, bindings, nothing, Use::kAsset));
 }
 
 Prepared::Prepared(const Instance& owner, uint32_t op, std::span<const sq_binding> bindings,

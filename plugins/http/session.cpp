@@ -123,7 +123,8 @@ void Session::start(const Prepared& prepared, const sq_value* args, sq_call* cal
 
 void Session::cancel(sq_call* call) {
   auto* exchange = static_cast<Exchange*>(call->plugin_data);
-  if (!exchange || (exchange->has_verdict && !exchange->page)) return;  // complete() has come, or is coming
+  if (!exchange) return;
+  if (exchange->has_verdict && !exchange->page) return;  // complete() has come, or is coming
   const uint64_t now = shard.now_ns();
   static constexpr std::string_view kWhere[] = {
       "waiting for a connection", "resolve", "connect", "tls", "send", "first byte", "receive"};
@@ -146,7 +147,8 @@ void Session::stop(Exchange& exchange, Verdict verdict) {
 
 void Session::conclude(Exchange* exchange) {
   if (exchange->verdict.outcome == SQ_OUT_OK && follow_redirect(exchange)) return;
-  if (exchange->prepared->page && Page::is_good(*exchange)) return shard.take_page()->begin(*this, *exchange);
+  if (exchange->prepared->page && Page::is_good(*exchange))
+    return shard.take_page()->begin(*this, *exchange);
   complete(exchange);
 }
 
@@ -213,6 +215,8 @@ sq_status Session::output(const sq_call* call, uint32_t index, std::string_view 
                           sq_value* out) {
   auto* exchange = static_cast<Exchange*>(call->plugin_data);
   if (!exchange) return SQ_E_STATE;
+  const Page* page = exchange->page;
+  const auto count = [](uint64_t n) { return plugin::int_value(static_cast<int64_t>(n)); };
   switch (index) {
     case kOutStatus:
       *out = plugin::int_value(exchange->status);
@@ -221,8 +225,7 @@ sq_status Session::output(const sq_call* call, uint32_t index, std::string_view 
       *out = plugin::bytes_value(exchange->spare().body_text);
       return SQ_OK;
     case kOutSize:
-      *out = plugin::int_value(static_cast<int64_t>(exchange->body_bytes +
-                                                    (exchange->page ? exchange->page->body_bytes() : 0)));
+      *out = count(exchange->body_bytes + (page ? page->body_bytes() : 0));
       return SQ_OK;
     case kOutUrl:
       *out = plugin::text_value(exchange->spare().url);
@@ -231,10 +234,10 @@ sq_status Session::output(const sq_call* call, uint32_t index, std::string_view 
       *out = plugin::text_value(exchange->find_header(key));
       return SQ_OK;
     case kOutAssets:
-      *out = plugin::int_value(static_cast<int64_t>(exchange->page ? exchange->page->fetched() : 0));
+      *out = count(page ? page->fetched() : 0);
       return SQ_OK;
     case kOutLeftOut:
-      *out = plugin::int_value(static_cast<int64_t>(exchange->page ? exchange->page->left_out() : 0));
+      *out = count(page ? page->left_out() : 0);
       return SQ_OK;
     default:
       return SQ_E_INVALID;

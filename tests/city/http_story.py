@@ -4,9 +4,11 @@ import gzip
 import http.client
 import json
 import os
+import re
 import resource
 import socket
 import unittest
+from urllib.parse import urljoin
 
 from city_process import DEADLINE_S, Story, filler, receive_exactly
 from xxh64 import xxh64
@@ -43,6 +45,17 @@ class HttpStory(Story):
         self.assertEqual(counts["requests"], 18 + 4)
         self.assertEqual(counts["statuses"], {"200": 22})
         self.assertEqual(counts["by_class"]["bytes"]["response_bytes"], 0 + 1 + 26 + 16384 + 16385 + 3_000_000)
+
+    def test_a_site_s_page_names_what_there_is(self):
+        text = self.ask("GET", "/site/page/7").content.decode()
+        named = [urljoin("/site/page/7", name) for name in re.findall(r'(?:href|src)="([^"]+)"', text)]
+        self.assertEqual([name.split("/")[2] for name in named], ["css"] * 2 + ["js"] * 2 + ["img"] * 6)
+        sizes = {"css": 12_000, "js": 30_000, "img": 5_000}
+        for name in named:
+            self.assertEqual(self.ask("GET", name).content, filler(sizes[name.split("/")[2]]))
+        self.assertNotEqual(self.ask("GET", "/site/page/8").content.decode(), text)
+        self.assertEqual(self.ask("GET", "/site/fonts/1").status, 404)
+        self.assertEqual(self.ask("GET", "/site/page/x").status, 400)
 
     def test_head_has_the_headers_and_no_body(self):
         answer = self.ask("HEAD", "/bytes/500")

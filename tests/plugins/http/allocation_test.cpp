@@ -48,6 +48,9 @@ TEST_F(Allocation, IsNotNeededByASteadyLoad) {
   EXPECT_EQ(of_100_calls(http.prepare("post", bind("post").slot("json", 0)),
                          {text_value(R"({"a": 1})")}, ok(body)),
             0u);
+  EXPECT_EQ(of_100_calls(http.prepare("page", bind("page"), 1), {},
+                         ok("<img src=/one/picture><img src=/another/one>", "Content-Type: text/html\r\n")),
+            0u);
 }
 
 TEST_F(Allocation, LeavesLittleWithAnIdleUser) {

@@ -1,5 +1,5 @@
-// http.page: what is fetched, over how many connections, what the page's sample and its assets' say,
-// and how it ends.
+// http.page: what is fetched, over how many connections, what the page's sample and its assets'
+// say, and how it ends.
 #include <zlib.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ struct Page : Http {
   std::map<std::string, File> files;
   std::vector<std::string> asked;  // paths, in the order in which they came
   std::vector<std::string> heads;
-  std::vector<sq_stream*> held;   // requests that wait for the test, with their stream
+  std::vector<sq_stream*> held;  // requests that wait for the test, with their stream
   bool holds_assets = false;
   size_t in_flight = 0, most_in_flight = 0;
 
@@ -41,11 +41,15 @@ struct Page : Http {
     const auto known = files.find(path);
     const File file = known == files.end() ? File{"", "text/plain", "", 404} : known->second;
     // As late as another event: what was asked together is in flight together.
-    host.later([this, &stream, file] {
-      --in_flight;
-      stream.feed("HTTP/1.1 " + std::to_string(file.status) + " X\r\nContent-Type: " + file.type + "\r\n" +
-                  file.fields + "Content-Length: " + std::to_string(file.body.size()) + "\r\n\r\n" + file.body);
-    }, 10);
+    host.later(
+        [this, &stream, file] {
+          --in_flight;
+          stream.feed("HTTP/1.1 " + std::to_string(file.status) +
+                      " X\r\nContent-Type: " + file.type + "\r\n" + file.fields +
+                      "Content-Length: " + std::to_string(file.body.size()) + "\r\n\r\n" +
+                      file.body);
+        },
+        10);
   }
   void page(const std::string& html) { files["/"] = {html, "text/html; charset=utf-8", "", 200}; }
   void images(int count) {
@@ -83,8 +87,9 @@ TEST_F(Page, FetchesWhatItNamesInTheOrderOfTheDocument) {
   files["/b.js"] = {"jsjs", "text/javascript", "", 200};
   files["/c.png"] = {"pngpng", "image/png", "", 200};
   files["/d.woff2"] = {"fontfont", "font/woff2", "", 200};
-  page("<html><head><link rel=stylesheet href=a.css><script src=/b.js></script>"
-       "<link rel=preload as=font href=d.woff2></head><body><img src='/c.png'><p>x</body></html>");
+  page(
+      "<html><head><link rel=stylesheet href=a.css><script src=/b.js></script>"
+      "<link rel=preload as=font href=d.woff2></head><body><img src='/c.png'><p>x</body></html>");
   fake::Session user(http, 7);
   auto& call = visit(user, http.prepare("page", bind("page").number("connections", 1)));
   EXPECT_OK(call, 200);
@@ -125,7 +130,8 @@ TEST_F(Page, FindsWhatABrowserWouldFetch) {
       {"<img src='/a?x=1&amp;y=2'>", {"/a?x=1&y=2"}},
       {"<img src='/a b'>", {"/a%20b"}},
       {"<img><img src><img src=''><img src='#x'>", {}},
-      {"<img src='data:image/png;base64,AA'><img src='blob:x'><script src='javascript:1'></script>", {}},
+      {"<img src='data:image/png;base64,AA'><img src='blob:x'><script src='javascript:1'></script>",
+       {}},
       {"<script>document.write('<img src=a>')</script><script src=b></script>", {"/b"}},
       {"<script type=module src=a></script><script nomodule src=b></script>"
        "<script type=text/template src=c></script><script type='text/javascript' src=d></script>",
@@ -142,7 +148,8 @@ TEST_F(Page, FindsWhatABrowserWouldFetch) {
        "<textarea><img src=d></textarea><iframe src=e></iframe><img src=f>",
        {"/f"}},
       {"<a href=a>b</a><object data=c></object><embed src=d>", {}},
-      {"<base href='/deep/down/x.html'><img src=a><img src=../b><img src=/c>", {"/deep/down/a", "/deep/b", "/c"}},
+      {"<base href='/deep/down/x.html'><img src=a><img src=../b><img src=/c>",
+       {"/deep/down/a", "/deep/b", "/c"}},
       {"<base href='/one/'><base href='/two/'><img src=a>", {"/one/a"}},
       {"<base href='javascript:1'><img src=a>", {"/a"}}};
   for (const auto& [html, paths] : rows) {
@@ -153,13 +160,15 @@ TEST_F(Page, FindsWhatABrowserWouldFetch) {
 
 TEST_F(Page, AsksListedTargetsOnly) {
   const sq_target* cdn = host.add_target("cdn", "http://cdn.org");
-  page("<img src=a><img src='http://cdn.org/b'><img src='//cdn.org/c'><img src='http://evil.org/d'>"
-       "<script src='https://127.0.0.1:8080/e'></script><script src='http://evil.org/d'></script>");
+  page(
+      "<img src=a><img src='http://cdn.org/b'><img src='//cdn.org/c'><img src='http://evil.org/d'>"
+      "<script src='https://127.0.0.1:8080/e'></script><script src='http://evil.org/d'></script>");
   for (const char* path : {"/a", "/b", "/c"}) files[path] = {"x", "image/png", "", 200};
   fake::Session user(http, 1);
-  auto& call = visit(user, http.prepare("page", bind("page")
-                                                    .map("auth", {{"bearer", "secret"}})
-                                                    .map("headers", {{"X-Id", "7"}})));
+  auto& call = visit(
+      user, http.prepare(
+                "page",
+                bind("page").map("auth", {{"bearer", "secret"}}).map("headers", {{"X-Id", "7"}})));
   EXPECT_OK(call, 200);
   EXPECT_EQ(call.number("assets"), 3);
   EXPECT_EQ(call.number("left_out"), 2) << "an address that stands there twice is one";
@@ -198,9 +207,10 @@ TEST_F(Page, FetchesAListInsteadOfLooking) {
     files[path] = {"x", "text/plain", "", 200};
   fake::Session user(http, 1);
   fake::Bindings bindings = http.bind("page");
-  bindings.to(shop).list("assets", {text_value("a.css"), text_value("/b/c.JS?v=1"), text_value("d.png"),
-                                    text_value("http://shop.org/base/e"), text_value("http://127.0.0.1:8080/x"),
-                                    text_value("http://evil.org/")});
+  bindings.to(shop).list(
+      "assets", {text_value("a.css"), text_value("/b/c.JS?v=1"), text_value("d.png"),
+                 text_value("http://shop.org/base/e"), text_value("http://127.0.0.1:8080/x"),
+                 text_value("http://evil.org/")});
   auto& call = visit(user, http.prepare("page", bindings.text("decode", "none")));
   EXPECT_OK(call, 200);
   std::vector<std::string> sorted(asked.begin() + 1, asked.end());
@@ -209,7 +219,8 @@ TEST_F(Page, FetchesAListInsteadOfLooking) {
   EXPECT_EQ(call.number("left_out"), 1);
   std::map<std::string, int> kinds;
   for (const auto& sample : host.samples) ++kinds[sample.series->name];
-  EXPECT_EQ(kinds, (std::map<std::string, int>{{"stylesheet", 1}, {"script", 1}, {"image", 1}, {"other", 2}}));
+  EXPECT_EQ(kinds, (std::map<std::string, int>{
+                       {"stylesheet", 1}, {"script", 1}, {"image", 1}, {"other", 2}}));
 }
 
 TEST_F(Page, AListMayVaryAndBeEmpty) {
@@ -234,7 +245,9 @@ TEST_F(Page, AListMayVaryAndBeEmpty) {
 TEST_F(Page, LeavesOutWhatItIsTold) {
   images(4);
   fake::Session user(http, 1);
-  auto& call = visit(user, http.prepare("page", bind("page").list("except", {text_value("/img/1"), text_value("g/3"), text_value("")})));
+  auto& call = visit(
+      user, http.prepare("page", bind("page").list("except", {text_value("/img/1"),
+                                                              text_value("g/3"), text_value("")})));
   EXPECT_OK(call, 200);
   EXPECT_EQ(asked, (Paths{"/", "/img/0", "/img/2"}));
   EXPECT_EQ(call.number("left_out"), 0) << "these are no addresses elsewhere";
@@ -264,7 +277,8 @@ TEST_F(Page, UsesAsManyConnectionsAsItMayAndKeepsThem) {
 TEST_F(Page, BeginsOnFreshConnectionsWhenAsked) {
   images(10);
   fake::Session user(http, 1);
-  const auto prepared = http.prepare("page", bind("page").text("connection", "new").number("connections", 3));
+  const auto prepared =
+      http.prepare("page", bind("page").text("connection", "new").number("connections", 3));
   for (size_t i = 1; i <= 3; ++i) {
     EXPECT_OK(visit(user, prepared), 200);
     EXPECT_EQ(host.stream_count(), 3 * i);
@@ -303,7 +317,8 @@ TEST_F(Page, FailsWithTheFirstAssetThatDoes) {
   files["/img/2"] = {"", "text/plain", "Location: http://evil.org/\r\n", 302};
   EXPECT_FAILED(visit(user), SQ_K_OFF_LIST, "image: redirect");
   files["/img/2"] = {"", "text/plain", "Location: /img/2\r\n", 302};
-  EXPECT_FAILED(visit(user, http.prepare("page", bind("page").number("connections", 1))), SQ_K_LIMIT, "image: redirects");
+  EXPECT_FAILED(visit(user, http.prepare("page", bind("page").number("connections", 1))),
+                SQ_K_LIMIT, "image: redirects");
 }
 
 TEST_F(Page, AssetsThatCannotConnectFailIt) {
@@ -363,7 +378,8 @@ TEST_F(Page, IsLookedIntoWhenItIsCompressed) {
   deflateEnd(&stream);
   files["/"] = {zipped, "text/html", "Content-Encoding: gzip\r\n", 200};
   fake::Session user(http, 1);
-  const auto prepared = http.prepare("page", bind("page").text("decode", "gzip"), 1);  // the body is not asked for
+  const auto prepared =
+      http.prepare("page", bind("page").text("decode", "gzip"), 1);  // the body is not asked for
   auto& call = visit(user, prepared);
   EXPECT_OK(call, 200);
   EXPECT_EQ(call.number("assets"), 30);
@@ -479,13 +495,22 @@ TEST_F(Page, SurvivesAnyBytes) {
   unsigned seed = 7;
   for (int round = 0; round < 300; ++round) {
     std::string html;
-    static constexpr const char* kBits[] = {"<img src=", "<link rel=icon href='", "<base href=", "'", ">", "\"", "<!--", "-->", "&#0;",
-                                            "<script>", "</script>", "<template>", "\xff\xfe", "http://", "//", "&amp", "</"};
+    static constexpr const char* kBits[] = {"<img src=",   "<link rel=icon href='",
+                                            "<base href=", "'",
+                                            ">",           "\"",
+                                            "<!--",        "-->",
+                                            "&#0;",        "<script>",
+                                            "</script>",   "<template>",
+                                            "\xff\xfe",    "http://",
+                                            "//",          "&amp",
+                                            "</"};
     for (int i = 0; i < 60; ++i) {
       seed = seed * 1664525 + 1013904223;
       const unsigned draw = seed >> 16;
-      if (draw % 4 == 0) html += static_cast<char>(draw >> 4);
-      else html += kBits[draw / 4 % std::size(kBits)];
+      if (draw % 4 == 0)
+        html += static_cast<char>(draw >> 4);
+      else
+        html += kBits[draw / 4 % std::size(kBits)];
     }
     page(html);
     fake::Session user(http, 1);
@@ -496,11 +521,14 @@ TEST_F(Page, SurvivesAnyBytes) {
 }
 
 TEST_F(Page, RefusesWhatCannotBe) {
-  EXPECT_EQ(http.refusal("page", bind("page").number("connections", 0)), "connections must lie between 1 and 64");
-  EXPECT_EQ(http.refusal("page", bind("page").number("connections", 65)), "connections must lie between 1 and 64");
+  EXPECT_EQ(http.refusal("page", bind("page").number("connections", 0)),
+            "connections must lie between 1 and 64");
+  EXPECT_EQ(http.refusal("page", bind("page").number("connections", 65)),
+            "connections must lie between 1 and 64");
   EXPECT_EQ(http.refusal("page", bind("page").text("decode", "none")),
             "decode: none leaves a page that cannot be looked into; list its assets");
-  EXPECT_EQ(http.refusal("page", bind("page").number("redirects", 11)), "redirects must lie between 0 and 10");
+  EXPECT_EQ(http.refusal("page", bind("page").number("redirects", 11)),
+            "redirects must lie between 0 and 10");
   EXPECT_EQ(http.refusal("page", http.bind("page")), "parameter to is missing");
 }
 
