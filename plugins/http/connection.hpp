@@ -44,9 +44,11 @@ class Connection {
   void drop();
   State state() const { return state_; }
   bool serves(const Exchange& exchange) const { return exchange_ == &exchange; }
+  /// The lane's: which of several was used last.
+  uint32_t last_use() const { return last_use_; }
+  void note_use(uint32_t number) { last_use_ = number; }
 
   static const sq_stream_events kEvents;
-  uint32_t last_use = 0;  // the lane's: which of several was used last
 
  private:
   static constexpr uint64_t kPieceBytes = 256 * 1024;  // of a source at a time; larger is no faster
@@ -77,6 +79,7 @@ class Connection {
   State state_ = State::kOpening;
   bool got_first_byte_ = false;
   int informational_ = 0;
+  uint32_t last_use_ = 0;
   std::optional<ResponseParser> parser_;  // made with the first byte of an answer
 };
 

@@ -77,7 +77,7 @@ Connection* Lane::idle() const {
   Connection* best = is_idle(first_) ? first_ : nullptr;
   if (!more_) return best;
   for (Connection* one : *more_)
-    if (is_idle(one) && (!best || static_cast<int32_t>(one->last_use - best->last_use) > 0))
+    if (is_idle(one) && (!best || static_cast<int32_t>(one->last_use() - best->last_use()) > 0))
       best = one;
   return best;
 }
@@ -120,7 +120,7 @@ void Lane::serve(Exchange* exchange, uint64_t now_ns) {
   if (exchange->wants_fresh_connection) drop_idle();
   exchange->wants_fresh_connection = false;
   while (Connection* connection = idle()) {
-    if (more_) connection->last_use = ++session->shard.uses;
+    if (more_) connection->note_use(++session->shard.uses);
     switch (connection->send(*exchange, now_ns)) {
       case Connection::Sent::kYes:
         host.target->note(session->shard.handle, target, SQ_CN_REUSED);
@@ -132,7 +132,7 @@ void Lane::serve(Exchange* exchange, uint64_t now_ns) {
     }
   }
   Connection* connection = open_connection();
-  if (more_) connection->last_use = ++session->shard.uses;
+  if (more_) connection->note_use(++session->shard.uses);
   const sq_status status = connection->open(*exchange, now_ns);
   if (status == SQ_OK) return;
   forget(connection);
