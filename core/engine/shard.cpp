@@ -65,6 +65,7 @@ Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplin
         this);
   }
   for (std::size_t i = 0; i < plan.budgets().size(); ++i) budgets_.push_back({BudgetLease(options.index), {}, false});
+  for (const auto& data : plan.scenario().datasets) data_readers_.emplace_back(*data);
   for (const PopulationPlan& population : plan.populations()) {
     populations_.push_back(Population::make(*this, population));
   }

@@ -25,6 +25,7 @@
 #include "engine/shared_data.hpp"
 #include "load/budget.hpp"
 #include "net/shard_net.hpp"
+#include "scenario/dataset_reader.hpp"
 #include "stats/recorder.hpp"
 
 namespace squall {
@@ -92,6 +93,8 @@ class Shard final {
   std::uint64_t next_position(std::uint32_t dataset) {
     return shared_.positions[dataset].fetch_add(1, std::memory_order_relaxed);
   }
+  /// Valid until the next call.
+  Result<RecordView> read_record(std::uint32_t dataset, std::uint64_t record) { return data_readers_[dataset].read(record); }
   RecordStore& records(std::uint32_t dataset) { return *shared_.records[dataset]; }
   Barrier& barrier(std::uint32_t index) { return *shared_.barriers[index]; }
   std::vector<Value>& setup_values() { return shared_.setup; }
@@ -172,6 +175,7 @@ class Shard final {
   std::vector<ProtocolShard> protocols_;
   std::vector<std::unique_ptr<Population>> populations_;
   std::vector<BudgetPlace> budgets_;
+  std::vector<DatasetReader> data_readers_;
   std::size_t plugins_open_ = 0;
 
   Phase phase_ = Phase::waiting;

@@ -13,6 +13,7 @@
 
 #include "engine/barrier.hpp"
 #include "engine/call.hpp"
+#include "engine/picked_record.hpp"
 #include "engine/plan.hpp"
 #include "engine/record_store.hpp"
 #include "engine/strand.hpp"
@@ -84,6 +85,7 @@ class User final : public Scope {
   const Value* local(std::uint32_t slot) const override;
   const Value* setup(std::uint32_t slot) const override;
   std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) override;
+  std::string_view field_error(std::uint32_t dataset) const override;
   Value& state(std::uint32_t slot) override;
   ArrivalSeries* series(std::uint32_t slot) override;
 
@@ -201,7 +203,7 @@ class User final : public Scope {
   Next interrupt_for_want_of_record(RecordStore& store);
   void hold(const AcquireStep& what, std::uint32_t record);
   Next take_record(const Instruction& code);
-  void keep_record(const Dataset& data, std::uint32_t slot, std::size_t record, bool for_user);
+  void keep_record(const Dataset& data, std::uint32_t slot, RecordView record, bool for_user);
   bool hand_back(std::uint32_t slot);
   void hand_back(const Held& held);
   void hand_back_all(bool for_user_too);
@@ -243,8 +245,8 @@ class User final : public Scope {
   std::unique_ptr<Value[]> locals_;
   std::unique_ptr<std::uint8_t[]> local_life_;  // 0 none, 1 iteration, 2 user
   std::unique_ptr<Value[]> states_;
-  std::unique_ptr<std::uint32_t[]> picks_;      // record + 1 by dataset; 0: none yet
-  std::unique_ptr<std::uint32_t[]> user_picks_; // … in on_start, for the user's life
+  std::unique_ptr<PickedRecord[]> picks_;       // by dataset
+  std::unique_ptr<PickedRecord[]> user_picks_;  // … in on_start, for the user's life
   Strand main_{*this};
 
  public:

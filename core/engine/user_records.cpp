@@ -84,13 +84,13 @@ void User::hold(const AcquireStep& what, std::uint32_t record) {
   const bool for_user = what.keep_user || part_ == Part::on_start;
   records().held.push_back({what.dataset, what.slot, record, for_user});
   const Dataset& data = population_.shard().records(what.dataset).data();
-  keep_record(data, what.slot, record, for_user);
+  keep_record(data, what.slot, data.record(record), for_user);
   if (UserObserver* observer = population_.shard().observer()) observer->acquired(data, record);
 }
 
-void User::keep_record(const Dataset& data, std::uint32_t slot, std::size_t record, bool for_user) {
+void User::keep_record(const Dataset& data, std::uint32_t slot, RecordView record, bool for_user) {
   for (std::uint32_t column = 0; column < data.columns().size(); ++column) {
-    keep(slot + column, Value{std::string(data.field(record, column))}, for_user);
+    keep(slot + column, Value{std::string(record[column])}, for_user);
   }
 }
 
@@ -119,7 +119,9 @@ User::Next User::take_record(const Instruction& code) {
     record = next_in_line(what.dataset);
   }
   if (!record) return fail_step(code, ErrorClass::check, fmt::format("take: no record of '{}' is left", data.name));
-  keep_record(data, what.slot, *record, what.keep_user || part_ == Part::on_start);
+  const auto cells = population_.shard().read_record(what.dataset, *record);
+  if (!cells) return fail_step(code, ErrorClass::check, fmt::format("take: {}", cells.error().text));
+  keep_record(data, what.slot, *cells, what.keep_user || part_ == Part::on_start);
   ++at_->pc;
   return Next::go_on;
 }

@@ -64,21 +64,39 @@ std::optional<std::string_view> User::field(std::uint32_t dataset, std::uint32_t
     if (fixed == dataset) return data.field(record, column);
   }
   const PopulationPlan& plan = population_.plan();
+  std::optional<std::size_t> arrives;
   if (plan.trace && plan.spec->load.trace->dataset == dataset) {   // an arrival brings its record
     if (arrival_index >= plan.trace->count()) return std::nullopt;
-    return data.field(plan.trace->record(arrival_index), column);
+    arrives = plan.trace->record(arrival_index);
+    if (!data.is_streamed()) return data.field(*arrives, column);
   }
-  const std::size_t count = shard.plan().scenario().datasets.size();
   // What on_start picked is held for the user's life.
-  if (user_picks_ && user_picks_[dataset]) return data.field(user_picks_[dataset] - 1, column);
-  auto& picks = part_ == Part::on_start || part_ == Part::connect ? user_picks_ : picks_;
-  if (!picks) picks = std::make_unique<std::uint32_t[]>(count);
-  if (!picks[dataset]) {
-    const auto record = next_in_line(dataset);
+  const bool is_held = user_picks_ && user_picks_[dataset].next > 0;
+  auto& picks = is_held || part_ == Part::on_start || part_ == Part::connect ? user_picks_ : picks_;
+  if (!picks) picks = std::make_unique<PickedRecord[]>(shard.plan().scenario().datasets.size());
+  PickedRecord& picked = picks[dataset];
+  if (picked.next == 0) {
+    const auto record = arrives ? arrives : next_in_line(dataset);
     if (!record) return std::nullopt;
-    picks[dataset] = static_cast<std::uint32_t>(*record) + 1;
+    picked.next = *record + 1;
   }
-  return data.field(picks[dataset] - 1, column);
+  if (!data.is_streamed()) return data.field(picked.next - 1, column);
+  if (!picked.cells) {
+    const auto read = shard.read_record(dataset, picked.next - 1);
+    using Cells = Result<RecordCopy>;
+    picked.cells = std::make_unique<Cells>(read ? Cells(RecordCopy(*read, data.columns().size())) : Cells(read.error()));
+  }
+  if (!*picked.cells) return std::nullopt;
+  return (*picked.cells)->view()[column];
+}
+
+std::string_view User::field_error(std::uint32_t dataset) const {
+  for (const auto* picks : {&user_picks_, &picks_}) {
+    if (!*picks || (*picks)[dataset].next == 0) continue;
+    const auto& cells = (*picks)[dataset].cells;
+    return !cells || *cells ? std::string_view() : std::string_view(cells->error().text);
+  }
+  return {};
 }
 
 /// The record that it is this user's turn to have; none: the data has ended.

@@ -24,7 +24,7 @@ struct JournalEntry {
 struct DataAccount {
   std::string dataset;
   std::uint64_t records = 0, left_out = 0;   // lines that are no record
-  std::uint32_t first_left_out = 0;          // its line; 0: none
+  std::uint64_t first_left_out = 0;          // its line; 0: none
 };
 
 /// What an output plugin was given and what became of it, in window batches' items.

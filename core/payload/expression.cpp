@@ -160,6 +160,8 @@ class Name final : public Expression {
       case Reference::Kind::field: {
         const auto text = scope.field(reference_.index, reference_.column);
         if (text && !(fallback_ && text->empty())) return on_text(*text);
+        const std::string_view unreadable = text ? std::string_view() : scope.field_error(reference_.index);
+        if (!unreadable.empty()) return evaluation.fail("'" + name_ + "' has no value: " + std::string(unreadable));
         if (!fallback_) return evaluation.fail("'" + name_ + "' has no value: no record is left");
         break;
       }

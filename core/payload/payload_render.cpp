@@ -33,6 +33,7 @@ class FieldScope final : public Scope {
     draws = user_.draws;
     return text;
   }
+  std::string_view field_error(std::uint32_t dataset) const override { return user_.field_error(dataset); }
   ArrivalSeries* series(std::uint32_t slot) override { return user_.series(slot); }
   Value& state(std::uint32_t slot) override {
     if (!is_dry_) return user_.state(slot);

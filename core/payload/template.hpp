@@ -42,6 +42,8 @@ class Scope {
   /// Column of the dataset's record that this iteration holds; the first mention picks.
   /// nullopt: no record (end of data).
   virtual std::optional<std::string_view> field(std::uint32_t dataset, std::uint32_t column) = 0;
+  /// Why the last field() of this dataset gave nothing although there is a record: it cannot be read. Else "".
+  virtual std::string_view field_error(std::uint32_t dataset) const { static_cast<void>(dataset); return {}; }
   /// A value of this user that outlives iterations (walk, seq, markov): generators own slots of it.
   /// For an arrival of open load it is empty at first, see arrival_series.hpp.
   virtual Value& state(std::uint32_t slot) = 0;

@@ -1,42 +1,47 @@
-// Rows from a CSV or JSON Lines file or an access log: read once, immutable, shared by all shards, one buffer and one index.
+// Records from a CSV or JSON Lines file or an access log, by number: immutable and shared by all shards, in memory or, of
+// large files, left where they are.
 // And which record a user gets, as a pure function of seed and indexes, so that picking needs no shared
 // state. What needs a home (exclusive records, `unique` and `sequential` counters in closed loops) is the
 // engine's: here is only the order in which records are handed out.
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
-#include "result.hpp"
+#include "scenario/record_reader.hpp"
+#include "scenario/record_table.hpp"
 
 namespace squall {
 
 enum class Pick : std::uint8_t { random, sequential, shuffled, unique, per_user, exclusive };
 enum class OnEnd : std::uint8_t { wrap, stop_task, fail };
 
-/// A mistake in the data, with its place in the data file (from 1; column in bytes).
-struct DataError {
-  std::string text;
-  std::uint32_t line = 0;
-  std::uint32_t column = 0;
-};
+class StreamedRecords;
 
 class Dataset {
  public:
-  enum class Format : std::uint8_t { csv, json_lines, combined };
-  /// Columns, and the values of which a record must have one in them.
-  using Where = std::vector<std::pair<std::string, std::vector<std::string>>>;
+  using Format = DataFormat;
+  using Where = DataFilter;
+  using LeftOut = LeftOutLines;
 
-  /// Takes the file's bytes over. RFC 4180 with header row; BOM and CRLF are accepted. An empty set of
-  /// records is not an error here (the loader decides). An access log may hold lines that are none (`left_out`), as
-  /// long as they are no more than a tenth; more is an error, at the first of them.
-  static std::variant<Dataset, DataError> parse(std::string bytes, Format format, const Where& where = {});
+  struct ReadOptions {
+    Format format = Format::csv;
+    Where where;
+    bool is_streamed = false;              // records stay in the file; else they are held in memory
+    std::size_t block_bytes = 1u << 20;    // of the one pass over the file
+    std::uint64_t piece_bytes = 0;         // streamed: least size of a piece; 0: by the size of the file
+  };
+  /// Reads the file once, front to back. CSV is RFC 4180 with a header row; a byte order mark and CRLF are accepted. An empty
+  /// set of records is not an error here (the loader decides). An access log may hold lines that are none
+  /// (`left_out`), as long as they are no more than a tenth; more is an error, at the first of them.
+  static std::variant<Dataset, DataError> read(const std::string& path, const ReadOptions& options);
+  /// The same of a text, in memory.
+  static std::variant<Dataset, DataError> parse(std::string_view bytes, Format format, const Where& where = {});
 
   /// Each row has a text for every column.
   static Dataset of_rows(std::vector<std::string> columns, const std::vector<std::vector<std::string>>& rows);
@@ -45,32 +50,35 @@ class Dataset {
   Pick pick = Pick::sequential;
   OnEnd on_end = OnEnd::wrap;
 
-  std::size_t size() const { return rows_; }
+  std::size_t size() const { return size_; }
   const std::vector<std::string>& columns() const { return columns_; }
   std::optional<std::uint32_t> column(std::string_view name) const;
-  /// Valid as long as the dataset.
-  std::string_view field(std::size_t record, std::uint32_t column) const {
-    const std::size_t cell = record * columns_.size() + column;
-    return std::string_view(buffer_).substr(ends_[cell], ends_[cell + 1] - ends_[cell]);
+
+  /// Records in the file are read by a DatasetReader, which reads those in memory, too.
+  bool is_streamed() const { return streamed_ != nullptr; }
+  const StreamedRecords* streamed() const { return streamed_.get(); }
+  /// Valid as long as the dataset. REQUIRES: it is in memory.
+  RecordView record(std::size_t record) const {
+    SQUALL_ASSERT(!is_streamed());
+    return table_.record(record);
   }
+  std::string_view field(std::size_t record, std::uint32_t column) const { return this->record(record)[column]; }
+
   /// Lines of an access log that are no request and so no record.
-  struct LeftOut {
-    std::uint64_t lines = 0, of = 0;   // of so many that are not empty
-    DataError first;
-  };
   const LeftOut& left_out() const { return left_out_; }
   /// One sentence on them, with the first one's place; "" when there are none.
   std::string left_out_text() const;
   /// Of the file's bytes (xxhash64); agents compare it with the controller's.
   std::uint64_t hash() const { return hash_; }
-  std::size_t memory_bytes() const { return buffer_.capacity() + ends_.capacity() * sizeof(std::uint64_t); }
+  std::size_t memory_bytes() const;
 
  private:
-  friend class CellWriter;
+  void take(RecordReader& reader);
+
   std::vector<std::string> columns_;
-  std::string buffer_;               // all cells one after the other, unquoted
-  std::vector<std::uint64_t> ends_;  // begin of each cell, and one end
-  std::size_t rows_ = 0;
+  std::size_t size_ = 0;
+  RecordTable table_;                                   // in memory
+  std::shared_ptr<const StreamedRecords> streamed_;     // or in the file
   std::uint64_t hash_ = 0;
   LeftOut left_out_;
 };

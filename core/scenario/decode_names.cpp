@@ -162,6 +162,10 @@ Result<Reference> Decoder::resolve(std::string_view name, const NameScope& scope
       hint = fmt::format("give '{}' `pick: per_user`", root);
       return Error{fmt::format("records of '{}' change during a user's life", root)};
     }
+    if (scope.for_life && data.is_streamed()) {
+      hint = fmt::format("give '{}' `stream: false`", root);
+      return Error{fmt::format("records of '{}' are streamed, and here they are needed in memory", root)};
+    }
     auto column = column_of(data, "dataset");
     if (!column) return column.error();
     if (reader_) reader_->reads.insert(i);

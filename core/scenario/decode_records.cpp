@@ -26,7 +26,7 @@ std::vector<std::pair<std::uint32_t, Template>> Decoder::decode_where(const Node
 
 /// What varies is known when the step begins; what does not, now.
 void Decoder::check_that_some_fit(const Node& where, const Dataset& data, const std::vector<std::pair<std::uint32_t, Template>>& wanted) {
-  if (data.size() == 0 || wanted.empty() || !std::ranges::all_of(wanted, [](const auto& one) { return one.second.is_constant(); })) return;
+  if (data.size() == 0 || data.is_streamed() || wanted.empty() || !std::ranges::all_of(wanted, [](const auto& one) { return one.second.is_constant(); })) return;
   for (std::size_t record = 0; record < data.size(); ++record) {
     if (std::ranges::all_of(wanted, [&](const auto& one) { return data.field(record, one.first) == one.second.constant().to_text(); })) return;
   }
@@ -81,6 +81,8 @@ void Decoder::decode_take(const Node& key, const Node& value, const StepPlace& p
   take.slot = slot_of(as->text, take.dataset);
   if (const Node* where = map["where"]) {
     if (data.pick != Pick::random) error(*where, fmt::format("'where' draws among those that fit, and '{}' has another order", data.name), "write `pick: random` in the dataset");
+    if (data.is_streamed())
+      return error(*where, fmt::format("'where' looks for records in memory, and those of '{}' are streamed", data.name), "write `stream: false` in the dataset, or give the dataset itself a `where`");
     std::vector<std::uint32_t> columns;
     auto wanted_columns = decode_where(*where, data, place);
     check_that_some_fit(*where, data, wanted_columns);

@@ -1,7 +1,6 @@
 // What a scenario works with: targets, plugins' options, datasets, payloads, outputs; and how long it runs.
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 
@@ -13,7 +12,8 @@ namespace squall {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uintmax_t kMaxDataBytes = std::uintmax_t{2} << 30;  // they are held in memory
+constexpr std::uintmax_t kMaxDataBytes = std::uintmax_t{2} << 30;    // in memory
+constexpr std::uintmax_t kStreamedFrom = std::uintmax_t{256} << 20;  // unless the dataset says
 
 constexpr std::string_view kPicks[] = {"random", "sequential", "shuffled", "unique", "per_user", "exclusive"};
 constexpr std::string_view kEnds[] = {"wrap", "stop_task", "fail"};
@@ -193,6 +193,13 @@ void Decoder::decode_dataset(const Node& key, const Node& given) {
       where.emplace_back(filter->keys[i].text, std::move(values));
     }
   }
+  const Pick pick = map["pick"] ? static_cast<Pick>(word(*map["pick"], "'pick'", kPicks)) : Pick::sequential;
+  const Node* stream = map["stream"];
+  bool streams = stream && boolean(*stream, {}, "'stream'");
+  if (streams && pick == Pick::exclusive) {
+    error(*stream, "exclusive records are held in memory", "leave out `stream`, or choose another `pick`");
+    streams = false;
+  }
   const Node* file = map["file"];
   if (file == nullptr) {
     error(key, fmt::format("dataset '{}' needs a file", key.text));
@@ -208,23 +215,19 @@ void Decoder::decode_dataset(const Node& key, const Node& given) {
     } else if (!path.empty()) {
       std::error_code failed;
       const auto size = fs::file_size(full, failed);
-      std::ifstream in(full, std::ios::binary);
-      std::string bytes;
-      if (!failed && in && size <= kMaxDataBytes) {
-        bytes.resize(size);
-        in.read(bytes.data(), static_cast<std::streamsize>(size));
-        bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-      }
-      if (failed || in.bad() || !in.is_open()) {
-        error(*file, fmt::format("'{}' cannot be read", path));
-      } else if (size > kMaxDataBytes) {
-        error(*file, fmt::format("'{}' has more than {} GiB; datasets are held in memory", path, kMaxDataBytes >> 30));
+      const bool is_large = !failed && size > kStreamedFrom;
+      const bool is_streamed = stream ? streams : is_large && pick != Pick::exclusive;
+      if (is_large && !is_streamed && size > kMaxDataBytes) {
+        error(*file, fmt::format("'{}' has more than {} GiB, too much for memory{}", path, kMaxDataBytes >> 30,
+                                 pick == Pick::exclusive ? ", where exclusive records are held" : ""),
+              pick == Pick::exclusive ? "" : "leave out `stream: false`");
       } else {
-        auto parsed = Dataset::parse(std::move(bytes), format, where);
-        if (const auto* mistake = std::get_if<DataError>(&parsed))
-          error(*file, fmt::format("{}:{}:{}: {}", path, mistake->line, mistake->column, mistake->text));
-        else data = std::move(std::get<Dataset>(parsed));
-        if (std::holds_alternative<Dataset>(parsed) && data.size() == 0)
+        auto read = Dataset::read(full.string(), {.format = format, .where = where, .is_streamed = is_streamed});
+        if (const auto* mistake = std::get_if<DataError>(&read))
+          error(*file, mistake->line == 0 ? fmt::format("'{}' {}", path, mistake->text)
+                                          : fmt::format("{}:{}:{}: {}", path, mistake->line, mistake->column, mistake->text));
+        else data = std::move(std::get<Dataset>(read));
+        if (std::holds_alternative<Dataset>(read) && data.size() == 0)
           error(*file, fmt::format("'{}' has no records{}", path, where.empty() ? "" : " that `where` leaves"));
         data.name = key.text;
         data.file = path;
@@ -232,7 +235,7 @@ void Decoder::decode_dataset(const Node& key, const Node& given) {
       }
     }
   }
-  if (const Node* pick = map["pick"]) data.pick = static_cast<Pick>(word(*pick, "'pick'", kPicks));
+  data.pick = pick;
   data.on_end = data.pick == Pick::unique ? OnEnd::stop_task : OnEnd::wrap;
   if (const Node* on_end = map["on_end"]) {
     data.on_end = static_cast<OnEnd>(word(*on_end, "'on_end'", kEnds));

@@ -58,6 +58,7 @@ constexpr Key kDataset[] = {
     {"on_end", "wrap | stop_task | fail", "what happens when all records were used; wrap when absent, of unique stop_task"},
     {"where", "map of column: value or list", "only records that have these values; all when absent"},
     {"format", "csv | jsonl | combined", "when the file's name does not say it; csv then"},
+    {"stream", "true | false", "records stay in the file; when absent those of more than 256 MiB, unless they are exclusive"},
 };
 
 constexpr Key kPlugin[] = {

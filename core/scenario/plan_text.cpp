@@ -73,7 +73,7 @@ std::string describe_plan(const Scenario& scenario, const std::vector<PlannedLoa
   for (const TargetSpec& target : scenario.targets)
     out += fmt::format("target      {:<12} {}{}\n", target.name, target.url, target.tls.insecure ? "  (certificates not verified)" : "");
   for (const auto& data : scenario.datasets)
-    out += fmt::format("data        {:<12} {} records of {} columns\n", data->name, data->size(), data->columns().size());
+    out += fmt::format("data        {:<12} {} records of {} columns{}\n", data->name, data->size(), data->columns().size(), data->is_streamed() ? ", streamed" : "");
   for (const Task& task : scenario.tasks)
     if (const std::string end = budget_text(task.stop_after); !end.empty())
       out += fmt::format("task        {:<12} stops after {}\n", task.name, end);

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <chrono>
 
-#include "scenario/dataset.hpp"
+#include "scenario/dataset_reader.hpp"
 
 namespace squall {
 namespace {
@@ -168,11 +168,15 @@ Result<RecordTime> parse_record_time(std::string_view text) {
 }
 
 Result<std::vector<std::int64_t>> record_times_ns(const Dataset& data, std::uint32_t column) {
+  if (data.size() > UINT32_MAX) return Error{fmt::format("'{}' has {} records; a replay has at most {}", data.name, data.size(), UINT32_MAX)};
   std::vector<std::int64_t> times;
   times.reserve(data.size());
   std::optional<TimeForm> form;
+  DatasetReader reader(data);
   for (std::size_t record = 0; record < data.size(); ++record) {
-    const std::string_view text = data.field(record, column);
+    const auto cells = reader.read(record);
+    if (!cells) return cells.error();
+    const std::string_view text = (*cells)[column];
     const auto time = parse_record_time(text);
     if (!time) return Error{fmt::format("record {} of '{}': {}", record + 1, data.name, time.error().text)};
     if (form && *form != time->form) {

@@ -89,6 +89,20 @@ TEST_F(LoaderTest, MistakesAboutTakeAreFound) {
   EXPECT_NE(said("sequential", "{ from: people, as: x, where: { city: A } }").find("'where' draws among those that fit, and 'people' has another order"), std::string::npos);
 }
 
+TEST_F(LoaderTest, StreamedDataIsRefusedWhereItIsNeededInMemory) {
+  file("people.csv", "name,city\nann,A\nbob,B\n");
+  const std::string data = "data: { people: { file: people.csv, stream: true, pick: ";
+  EXPECT_TRUE(load(data + "random } }\ntargets: { site: http://h:1 }\ntasks: { t: [ take: { from: people, as: x } ] }\n" + kTail).datasets[0]->is_streamed());
+  const std::string taken = problems(data + "random } }\ntargets: { site: http://h:1 }\ntasks: { t: [ take: { from: people, as: x, where: { city: A } } ] }\n" + kTail);
+  EXPECT_NE(taken.find("s.yaml:3:51: error: 'where' looks for records in memory, and those of 'people' are streamed"), std::string::npos) << taken;
+  EXPECT_NE(taken.find("write `stream: false` in the dataset, or give the dataset itself a `where`"), std::string::npos) << taken;
+  const std::string acquired = problems(data + "exclusive } }\ntargets: { site: http://h:1 }\ntasks: { t: [ acquire: { from: people, as: x, where: { city: A } } ] }\n" + kTail);
+  EXPECT_NE(acquired.find("s.yaml:1:45: error: exclusive records are held in memory"), std::string::npos) << acquired;
+  const std::string owned = problems(data + "per_user } }\ntargets: { site: { url: https://h:1, tls: { cert: \"${people.name}\", key: \"${people.name}\" } } }\ntasks: { t: [ http.get: / ] }\n" + kTail);
+  EXPECT_NE(owned.find("records of 'people' are streamed, and here they are needed in memory"), std::string::npos) << owned;
+  EXPECT_NE(owned.find("give 'people' `stream: false`"), std::string::npos) << owned;
+}
+
 // ---- barrier
 
 TEST_F(LoaderTest, ABarrierWaitsForAllWhoHaveItInATask) {
