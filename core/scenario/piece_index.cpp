@@ -27,7 +27,8 @@ void PieceIndex::begin(std::uint64_t offset, std::uint64_t first_record) {
 void PieceIndex::finish(std::uint64_t end_offset, std::uint64_t records) {
   close_piece();
   end_ = {end_offset, records, 0};
-  pieces_.shrink_to_fit();
+  // Of large files there are nearly as many as there may be, a power of two: a copy would take as much again, for little.
+  if (pieces_.capacity() - pieces_.size() > pieces_.size() / 4) pieces_.shrink_to_fit();
 }
 
 // Of pieces without a record, which `where` makes, the next one begins with the same: the last of these has it.

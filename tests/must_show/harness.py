@@ -449,7 +449,7 @@ def squall(scenario, *options, **more):
     return Run(scenario, *options, **more).wait()
 
 
-def check(scenario, *options, env=None, city=None):
+def check(scenario, *options, env=None, city=None, limit_s=DEADLINE_S):
     """squall check: (exit code, output)."""
     if "\n" in scenario:
         scenario = write_file("scenario.yaml", scenario)
@@ -457,7 +457,7 @@ def check(scenario, *options, env=None, city=None):
     environment.update(city.env() if city else {})
     environment.update(env or {})
     done = subprocess.run([os.path.join(BIN, "squall"), "check", scenario, *options], capture_output=True, text=True,
-                          env=environment, timeout=DEADLINE_S)
+                          env=environment, timeout=limit_s)
     return done.returncode, done.stdout + done.stderr
 
 
