@@ -14,8 +14,16 @@ using plugin::host;
 using plugin::invalid;
 
 namespace {
+
 constexpr size_t kKeptHtml = 16 * 1024;
+
+bool are_one_place(const sq_target* a, const sq_target* b) {
+  const sq_target_info &one = *host.target->info(a), &other = *host.target->info(b);
+  return plugin::view(one.host) == plugin::view(other.host) && one.port == other.port &&
+         (one.flags & SQ_TG_TLS) == (other.flags & SQ_TG_TLS);
 }
+
+}  // namespace
 
 PagePlan::PagePlan(const Prepared& page, std::span<const sq_binding> bindings)
     : asset(Prepared::for_assets(page.instance, bindings)),
@@ -42,7 +50,12 @@ void Page::begin(Session& session, Exchange& exchange) {
   last_ns_ = exchange.clock.last_ns;
   if (!look(exchange)) return finish();
   left_out_ = list_->left_out;
-  progress_.assign(list_->groups.size(), {});
+  progress_.clear();
+  for (const AssetList::Group& group : list_->groups) {
+    // Of several targets at one place the page's own is meant: its connection, and its credentials.
+    const bool is_here = are_one_place(group.target, exchange.hop.target);
+    progress_.push_back({is_here ? exchange.hop.target : group.target});
+  }
   pump();
 }
 
@@ -93,9 +106,11 @@ void Page::list_given(const Exchange& exchange) {
 }
 
 bool Page::is_excepted(std::string_view url) const {
+  std::string text;
   for (const sq_value& value : as_list(main_->prepared->args[kExcept].of(main_->args))) {
-    const std::string_view text = as_text(value);
-    if (!text.empty() && url.find(text) != std::string_view::npos) return true;
+    text.clear();
+    plugin::append_text(text, value);
+    if (!text.empty() && url.find(text) != url.npos) return true;
   }
   return false;
 }
@@ -143,13 +158,13 @@ bool Page::begin_next(size_t group) {
   exchange.clock.begin(&fetch.call);
   exchange.redirects_left = exchange.prepared->redirects;
   exchange.connections = plan_->connections;
-  exchange.hop.target = from.target;
-  exchange.hop.info = host.target->info(from.target);
+  exchange.hop.target = progress.target;
+  exchange.hop.info = host.target->info(progress.target);
   exchange.hop.method = "GET";
   exchange.hop.path = path_of(asset.url);
   exchange.hop.is_first = exchange.hop.sends_body = false;
-  exchange.hop.sends_credentials = from.target == main_->prepared->args.target(main_->args);
-  exchange.lane = &session_->lane(from.target);
+  exchange.hop.sends_credentials = progress.target == main_->prepared->args.target(main_->args);
+  exchange.lane = &session_->lane(progress.target);
   ++progress.running;
   ++running_;
   exchange.lane->push(&exchange);

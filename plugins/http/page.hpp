@@ -58,6 +58,7 @@ class Page {
  private:
   enum class State { kFetching, kEnding, kOver };
   struct Progress {  // in one group of the list
+    const sq_target* target = nullptr;
     size_t next = 0;
     uint32_t running = 0;
   };

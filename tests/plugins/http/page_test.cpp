@@ -181,6 +181,19 @@ TEST_F(Page, AsksListedTargetsOnly) {
     EXPECT_TRUE(host.stream(i).target == site || host.stream(i).target == cdn);
 }
 
+TEST_F(Page, OfSeveralTargetsAtOnePlaceItsOwnIsMeant) {
+  const sq_target* again = host.add_target("again", "http://127.0.0.1:8080/base");
+  files["/base/"] = {"<img src=/a>", "text/html", "", 200};
+  files["/a"] = {"x", "image/png", "", 200};
+  fake::Session user(http, 1);
+  fake::Bindings bindings = http.bind("page");
+  bindings.to(again).map("auth", {{"bearer", "secret"}});
+  EXPECT_OK(visit(user, http.prepare("page", bindings)), 200);
+  EXPECT_EQ(asked, (Paths{"/base/", "/a"}));
+  EXPECT_EQ(host.stream_count(), 1u);
+  EXPECT_NE(heads[1].find("secret"), std::string::npos);
+}
+
 TEST_F(Page, LooksOnlyIntoGoodHtml) {
   files["/a"] = {"x", "image/png", "", 200};
   for (const auto& [type, status, count] :
@@ -251,6 +264,15 @@ TEST_F(Page, LeavesOutWhatItIsTold) {
   EXPECT_OK(call, 200);
   EXPECT_EQ(asked, (Paths{"/", "/img/0", "/img/2"}));
   EXPECT_EQ(call.number("left_out"), 0) << "these are no addresses elsewhere";
+}
+
+TEST_F(Page, TakesNumbersForTexts) {
+  images(4);
+  fake::Session user(http, 1);
+  const auto prepared =
+      http.prepare("page", bind("page").list("except", {squall::plugin::int_value(3)}));
+  EXPECT_OK(visit(user, prepared), 200);
+  EXPECT_EQ(asked, (Paths{"/", "/img/0", "/img/1", "/img/2"}));
 }
 
 TEST_F(Page, UsesAsManyConnectionsAsItMayAndKeepsThem) {
