@@ -76,6 +76,7 @@ User::Next User::start_call(const Instruction& code) {
   if (at_->due_ns == kAtOnce) at_->due_ns = at_->ready_ns = call.start_ns;
   call.due_ns = std::min(at_->due_ns, call.start_ns);
   call.deadline_ns = call.start_ns + call.timeout_ns;
+  if (at_->parent) call.flags = SQ_CALL_BESIDE;
   shard.note_start(call.due_ns, at_->ready_ns, call.start_ns);
   ++population_.counts().operations_begun;
   look_outwards([&](Frame& frame) {
