@@ -146,9 +146,9 @@ TEST_F(StreamedRun, AFileThatIsCutOffIsAFailedStepAndNoRecord) {
   VirtualRun run(builder.scenario);
   run.at(1 * kS, [&](VirtualRun&) { fs::resize_file(path_, 100); });
   const RunResult result = run.run();
-  const auto failed = std::ranges::find(result.journal, "step_failed", &JournalEntry::event);
-  ASSERT_NE(failed, result.journal.end());
-  EXPECT_EQ(failed->text, "population 'users': 'rows.wait' has no value: data 'rows': rows.csv was cut off, to 100 of " + bytes + " bytes, since it was read");
+  const SeriesTotals& failed = series_named(result, "wait");
+  ASSERT_EQ(failed.errors.size(), 1u);
+  EXPECT_EQ(failed.errors[0].detail, "'rows.wait' has no value: data 'rows': rows.csv was cut off, to 100 of " + bytes + " bytes, since it was read");
   EXPECT_GE(script().started[0], 90u);
   EXPECT_LE(script().started[0], 90u + 200 / 9 + 10);   // the rest of the piece that was read before
   EXPECT_GT(result.snapshot.ledger.iterations.interrupted, 200u);

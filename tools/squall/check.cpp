@@ -13,14 +13,26 @@ namespace {
 
 constexpr int kBadCommandLine = 2, kBadScenario = 104, kPluginNotLoaded = 113;
 
+const char* scope_word(ThresholdScope scope) {
+  switch (scope) {
+    case ThresholdScope::all: return "all operations";
+    case ThresholdScope::any: return "";
+    case ThresholdScope::step: return "step";
+    case ThresholdScope::task: return "task";
+    case ThresholdScope::population: return "population";
+    case ThresholdScope::probe: return "probe";
+    case ThresholdScope::metric: return "metric";
+  }
+  return "";
+}
+
 void print_plan(const Scenario& scenario, const Plan& plan, const std::vector<Threshold>& thresholds) {
   std::vector<PlannedLoad> planned;
   for (const PopulationPlan& population : plan.populations())
     planned.push_back({population.planned, population.trace ? population.trace->duration_ns() : 0});
   fmt::print("{}", describe_plan(scenario, planned));
   for (const Threshold& threshold : thresholds) {
-    static constexpr const char* kScopes[] = {"all operations", "", "step", "task", "population"};
-    fmt::print("threshold   {:<12} {} {}\n", threshold.text, kScopes[static_cast<std::size_t>(threshold.scope)], threshold.name);
+    fmt::print("threshold   {:<12} {} {}\n", threshold.text, scope_word(threshold.scope), threshold.name);
   }
 }
 
