@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "report/chart.hpp"
 #include "report/data_text.hpp"
@@ -24,13 +27,52 @@ svg text{font-size:12px;fill:currentColor}
 .scroll{overflow-x:auto}footer{margin-top:2rem;font-size:.85rem}
 )";
 
+/// By number of series: those of the load's own operations, not its groups or what a probe asks.
+std::vector<bool> operations_of_load(const Snapshot& snapshot) {
+  std::vector<bool> are;
+  for (const SeriesTotals& series : snapshot.series) {
+    if (series.series >= are.size()) are.resize(series.series + 1, false);
+    are[series.series] = series.key.kind == SeriesKind::operation && !series.key.background;
+  }
+  return are;
+}
+
+/// What one second says of a metric, and how that is called.
+std::pair<double, std::string_view> value_of(const MetricWindow& values, MetricKind kind) {
+  switch (kind) {
+    case MetricKind::counter: return {values.sum, "sum"};
+    case MetricKind::trend: return {values.sum / static_cast<double>(values.count), "mean"};
+    case MetricKind::gauge: break;
+  }
+  return {values.last, "last"};
+}
+
+std::string metric_charts(const RunResult& result) {
+  std::string out;
+  const std::vector<MetricTotals>& metrics = result.snapshot.metrics;
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    ChartLine line{"", "var(--ink)", {}};
+    for (const auto& window : result.timeline) {
+      if (i >= window->metrics.size() || window->metrics[i].count == 0) continue;   // a gap
+      const auto [value, word] = value_of(window->metrics[i], metrics[i].kind);
+      line.name = word;
+      line.points.push_back({static_cast<double>(window->window), value});
+    }
+    const std::string& unit = metrics[i].unit;
+    out += line_chart(metrics[i].name, {line}, [&](double value) { return fmt::format("{:.6g}{}{}", value, unit.empty() ? "" : " ", unit); });
+  }
+  return out;
+}
+
 std::string charts(const RunResult& result) {
+  const std::vector<bool> is_operation = operations_of_load(result.snapshot);
   ChartLine rate{"finished", "var(--ink)", {}}, failed{"failed", "var(--bad)", {}}, users{"present", "var(--ink)", {}};
   ChartLine p50{"p50", "var(--good)", {}}, p99{"p99", "var(--ink)", {}};
   for (const auto& window : result.timeline) {
     const auto second = static_cast<double>(window->window);
     double count = 0, bad = 0, present = 0, middle = 0, worst = 0;
     for (const SeriesWindow& series : window->series) {
+      if (series.series >= is_operation.size() || !is_operation[series.series]) continue;
       count += static_cast<double>(series.counts.count());
       bad += static_cast<double>(series.counts.failed);
       middle = std::max(middle, static_cast<double>(series.response.quantile_ns(0.5)));
@@ -46,7 +88,7 @@ std::string charts(const RunResult& result) {
   const auto number = [](double value) { return fmt::format("{:.6g}", value); };
   return line_chart("Requests each second", {rate, failed}, number) +
          line_chart("Response time each second, of the series that is slowest then", {p99, p50}, time_text) +
-         line_chart("Users", {users}, number);
+         line_chart("Users", {users}, number) + metric_charts(result);
 }
 
 std::string series_table(const RunResult& result) {
@@ -56,7 +98,8 @@ std::string series_table(const RunResult& result) {
   for (const SeriesTotals* series : series_to_show(result.snapshot)) {
     const SparseHistogram& times = series->response;
     out += fmt::format("<tr><td>{} / {}<td>{}<td>{}<td>{}<td>{:.1f}<td class={}>{}", html_escaped(series->key.population),
-                       html_escaped(series->key.name), html_escaped(series->key.operation), load_model_name(series->key.model),
+                       html_escaped(series->key.name),
+                       html_escaped(series->key.kind == SeriesKind::group ? series->key.type : series->key.operation), load_model_name(series->key.model),
                        count_text(series->counts.count()), series_rate_per_s(*series, result.snapshot),
                        series->counts.failed ? "bad" : "good", count_text(series->counts.failed));
     for (const double q : {0.5, 0.9, 0.95, 0.99, 0.999}) out += "<td>" + time_text(static_cast<double>(times.quantile_ns(q)));

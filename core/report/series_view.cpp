@@ -21,6 +21,11 @@ std::vector<const SeriesTotals*> series_to_show(const Snapshot& snapshot) {
   return list;
 }
 
+std::string series_label(const SeriesKey& key) {
+  const std::string& what = key.kind == SeriesKind::delivery ? key.operation : key.type;
+  return printable(fmt::format("{}/{}{}", key.population, key.name, what == "request" ? "" : fmt::format(" ({})", what)));
+}
+
 std::string time_text(double ns) {
   const auto digits = [](double value, const char* unit) {
     return fmt::format("{:.{}f} {}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0, unit);

@@ -14,6 +14,9 @@ double series_rate_per_s(const SeriesTotals& series, const Snapshot& snapshot);
 /// The series of the main phase that have something to say, largest first within their population.
 std::vector<const SeriesTotals*> series_to_show(const Snapshot& snapshot);
 
+/// "visitors/page"; what is no plain request says what it is: "editors/publish (batch)", "visitors/image (http.asset)".
+std::string series_label(const SeriesKey& key);
+
 /// "1.2 ms", "340 µs", "2.1 s": three digits.
 std::string time_text(double ns);
 /// 12,345.

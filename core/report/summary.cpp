@@ -50,7 +50,7 @@ void add_series(std::string& out, const RunResult& result, const SummaryStyle& s
   for (const SeriesTotals* series : list) {
     const SparseHistogram& times = series->response;
     const auto time = [&](std::uint64_t ns) { return times.empty() ? "–" : time_text(static_cast<double>(ns)); };
-    table.add({printable(fmt::format("{}/{}", series->key.population, series->key.name)) + (is_closed(series) ? mark : ""),
+    table.add({series_label(series->key) + (is_closed(series) ? mark : ""),
                count_text(series->counts.count()), fmt::format("{:.1f}", series_rate_per_s(*series, result.snapshot)),
                percent(series->counts.failed, series->counts.count()),
                time(times.quantile_ns(0.5)), time(times.quantile_ns(0.95)), time(times.quantile_ns(0.99)), time(times.max_ns()),

@@ -36,8 +36,10 @@ std::string Table::print(std::size_t width, const std::string& indent) const {
   std::string out;
   for (const auto& row : rows_) {
     out += indent;
-    const std::string first = shorten(row[0], widths[0]);
-    out += first + std::string(widths[0] - std::min(widths[0], text_width(first)), ' ');
+    out += row[0];
+    const std::size_t own = text_width(row[0]);
+    if (own > widths[0]) out += '\n' + indent;
+    out += std::string(widths[0] - (own > widths[0] ? 0 : own), ' ');
     for (std::size_t i = 1; i < row.size(); ++i) {
       out += "  " + std::string(widths[i] - text_width(row[i]), ' ') + row[i];
     }

@@ -1,5 +1,5 @@
-// A plain table: columns as wide as their content, numbers to the right, the first column shortened in
-// its middle when the whole does not fit.
+// A plain table: columns as wide as their content, numbers to the right. Where the whole does not fit, what is too
+// long in the first column has a line of its own, above its numbers.
 #pragma once
 
 #include <string>

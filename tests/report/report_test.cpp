@@ -160,7 +160,25 @@ TEST(HtmlPage, HasRecordsAndMetrics) {
   const std::string page = html_page(with_records_and_metrics());
   EXPECT_NE(page.find("<td>accounts&lt;b&gt;<td>5 of 5 held"), std::string::npos);
   EXPECT_NE(page.find("<td>memory<td>last 14 MB"), std::string::npos);
-  EXPECT_EQ(html_page(one_series("page")).find("Records and metrics"), std::string::npos);
+  EXPECT_EQ(html_page(one_series("page")).find("Beside the load"), std::string::npos);
+}
+
+TEST(HtmlPage, DrawsEachMetricOverTheRunsSeconds) {
+  RunResult result = with_records_and_metrics();
+  result.timeline.clear();
+  for (std::int64_t second = 0; second < 3; ++second) {
+    MergedWindow window;
+    window.window = second;
+    window.metrics.resize(3);
+    window.metrics[0].add(10, 0);
+    window.metrics[0].add(static_cast<double>(14 + second), 1);
+    if (second != 1) window.metrics[1].add(5, 0);
+    result.timeline.push_back(std::make_shared<MergedWindow>(window));
+  }
+  const std::string page = html_page(result);
+  EXPECT_NE(page.find("aria-label=\"memory, highest 16 MB\""), std::string::npos);
+  EXPECT_NE(page.find("aria-label=\"rows, highest 5\""), std::string::npos);
+  EXPECT_EQ(page.find("aria-label=\"silent"), std::string::npos);
 }
 
 TEST(ResultJson, EachLineOfTheTimelineIsAnObject) {
@@ -221,11 +239,19 @@ TEST(Summary, ColoursOnlyWhenAsked) {
   EXPECT_NE(summary_text(one_series("page"), {true, 100}).find('\x1b'), std::string::npos);
 }
 
-TEST(Table, ShortensTheFirstColumnInItsMiddle) {
+TEST(Table, GivesWhatIsTooLongALineOfItsOwn) {
   Table table({"name", "count"});
   table.add({"GET /a/very/long/path/that/does/not/fit/anywhere", "1,234"});
   std::istringstream lines(table.print(40));
-  for (std::string line; std::getline(lines, line);) EXPECT_LE(text_width(line), 40u) << line;
+  std::vector<std::string> all;
+  for (std::string line; std::getline(lines, line);) all.push_back(line);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[1], "  GET /a/very/long/path/that/does/not/fit/anywhere");
+  EXPECT_EQ(text_width(all[2]), 40u);
+  EXPECT_TRUE(all[2].ends_with("  1,234"));
+}
+
+TEST(Shorten, TakesFromTheMiddle) {
   EXPECT_EQ(shorten("abcdefghij", 7), "abc…hij");
   EXPECT_EQ(shorten("äöüäöüäöüä", 7), "äöü…öüä");
   EXPECT_EQ(shorten("short", 7), "short");
