@@ -170,7 +170,7 @@ constexpr Key kControl[] = {
     {"metric", "map", "a value of your own in the statistics"},
     {"interrupt", "nothing", "ends the iteration"},
     {"do", "task", "another task's steps"},
-    {"parallel", "list of steps", "all of them side by side, each a branch of its own"},
+    {"parallel", "one or more steps", "all of them side by side, each a branch of its own"},
     {"barrier", "name or map", "waits until others have come there, too"},
     {"take", "map", "a further record"},
 };

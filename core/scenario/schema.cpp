@@ -97,6 +97,7 @@ constexpr Fragment kTypes[] = {
     {"list of two", R"({"type": ["array", "string"], "pattern": "\\$\\{", "minItems": 2, "maxItems": 2})"},
     {"list of addresses", R"({"anyOf": [{"$ref": "#/definitions/text"}, {"type": "array", "items": {"$ref": "#/definitions/text"}}]})"},
     {"list of steps", R"({"$ref": "#/definitions/steps"})"},
+    {"one or more steps", R"({"type": ["array", "string"], "pattern": "\\$\\{", "minItems": 1, "items": {"$ref": "#/definitions/step"}})"},
     {"list of branches", R"({"type": ["array", "string"], "pattern": "\\$\\{", "minItems": 1, "items": {"$ref": "#/definitions/either"}})"},
     {"list of stages", R"({"type": ["array", "string"], "pattern": "\\$\\{", "minItems": 1, "items": {"$ref": "#/definitions/stage"}})"},
     {"list of parts", R"({"type": ["array", "string"], "pattern": "\\$\\{", "minItems": 1, "items": {"$ref": "#/definitions/part"}})"},
