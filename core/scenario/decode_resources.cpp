@@ -222,6 +222,7 @@ void Decoder::decode_dataset(const Node& key, const Node& given) {
                                  pick == Pick::exclusive ? ", where exclusive records are held" : ""),
               pick == Pick::exclusive ? "" : "leave out `stream: false`");
       } else {
+        if (is_large && options_.on_large_file) options_.on_large_file(path, size);
         auto read = Dataset::read(full.string(), {.format = format, .where = where, .is_streamed = is_streamed});
         if (const auto* mistake = std::get_if<DataError>(&read))
           error(*file, mistake->line == 0 ? fmt::format("'{}' {}", path, mistake->text)

@@ -38,6 +38,8 @@ struct LoadOptions {
   std::optional<std::string> profile;                      // which of `profiles` runs
   bool once = false;                                       // one pass of one user: no threshold is judged
   bool read_files = true;                                  // false: datasets stay empty (editors)
+  /// Before a data file that takes seconds to read is read; bytes of it.
+  std::function<void(const std::string& path, std::uint64_t bytes)> on_large_file;
 };
 
 struct LoadResult {

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "payload/suggestion.hpp"
+#include "report/series_view.hpp"
 
 namespace squall {
 namespace {
@@ -66,6 +67,9 @@ CLI::Option* with_environment(CLI::Option* option) {
 
 void add_load_flags(CLI::App& verb, Options& options, RawFlags& raw) {
   LoadOptions& load = options.load;
+  load.on_large_file = [&options](const std::string& path, std::uint64_t bytes) {
+    if (!options.quiet) fmt::print(stderr, "squall: reading {}, {}\n", path, bytes_text(static_cast<double>(bytes)));
+  };
   with_environment(verb.add_option("--users,-u,--vus", load.users, "users of the only population"));
   with_environment(verb.add_option("--rate", load.rate, "arrivals, such as 500/s, of the only population"));
   with_environment(verb.add_option("--duration,-d,-t,--run-time,--for", load.duration, "how long, such as 30s or 5m"));
