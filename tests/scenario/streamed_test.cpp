@@ -70,7 +70,7 @@ void expect_same(std::string_view bytes, Format format = Format::csv, const Data
 
 std::string rows(int count) {
   std::string text = "id,site,note\n";
-  for (int i = 0; i < count; ++i) text += std::to_string(i) + ",site-" + std::to_string(i % 7) + ",\"a, b " + std::to_string(i * i) + "\"\n";
+  for (int i = 0; i < count; ++i) text += std::to_string(i) + ",site-" + std::to_string(i % 7) + ",\"a, b " + std::to_string(std::int64_t{i} * i) + "\"\n";
   return text;
 }
 
