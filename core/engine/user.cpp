@@ -172,14 +172,19 @@ User::Next User::fail_step(const Instruction& code, ErrorClass error, std::strin
   return after_failure(code, error);
 }
 
-/// Of what could not even begin, so that nothing is silent: a failed operation that took no time, and moves nothing on.
-void User::record_failure(std::uint32_t series, ErrorClass error, std::string_view detail) {
-  Shard& shard = population_.shard();
-  ++population_.counts().operations_begun;
+Sample User::sample_of(std::uint32_t series) const {
   Sample sample;
   sample.series = series;
   sample.user = static_cast<std::uint32_t>(user_index);
   sample.iteration = iteration;
+  return sample;
+}
+
+/// Of what could not even begin, so that nothing is silent: a failed operation that took no time, and moves nothing on.
+void User::record_failure(std::uint32_t series, ErrorClass error, std::string_view detail) {
+  Shard& shard = population_.shard();
+  ++population_.counts().operations_begun;
+  Sample sample = sample_of(series);
   sample.started_ns = sample.ended_ns = shard.run_time(shard.loop().now_ns());
   sample.due_ns = std::min(shard.run_time(at_->due_ns), sample.started_ns);
   sample.outcome = error == ErrorClass::timeout ? Outcome::timeout : Outcome::failed;
@@ -255,10 +260,7 @@ void User::leave(End end, ErrorClass error) {
 void User::close_group(Frame& frame, Outcome outcome, ErrorClass error, std::string_view detail) {
   Shard& shard = population_.shard();
   const bool is_group = frame.code->code == Instruction::Code::group;
-  Sample sample;
-  sample.series = frame.code->index;
-  sample.user = static_cast<std::uint32_t>(user_index);
-  sample.iteration = iteration;
+  Sample sample = sample_of(frame.code->index);
   const std::uint64_t begin = frame.begin_ns ? frame.begin_ns : at_->due_ns;
   sample.due_ns = sample.started_ns = shard.run_time(begin);
   sample.ended_ns = shard.run_time(is_group && frame.end_ns ? frame.end_ns : std::max(at_->due_ns, begin));

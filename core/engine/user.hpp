@@ -168,7 +168,6 @@ class User final : public Scope {
   Next poll_again(const Instruction& code);
   Next note_metric(const Instruction& code);
   std::uint32_t choose_branch(const Instruction& code);
-  bool matches(const Instruction& code);
   /// A step failed before it had begun (a name without a value …): a failed sample.
   Next fail_step(const Instruction& code, ErrorClass error, std::string_view detail);
   Next after_failure(const Instruction& code, ErrorClass error);
@@ -180,6 +179,8 @@ class User final : public Scope {
   bool has_no_data_left() const;
   void end_for_want_of_data();
   void close_group(Frame& frame, Outcome outcome, ErrorClass error, std::string_view detail = {});
+  /// Of this user and iteration; times and outcome are the caller's.
+  Sample sample_of(std::uint32_t series) const;
   void record_failure(std::uint32_t series, ErrorClass error, std::string_view detail);
   /// An `until` with a sample of its own.
   static bool is_named(const Instruction& until) { return !std::get<UntilStep>(until.step->what).name.empty(); }

@@ -208,10 +208,7 @@ void User::finish_call(Call& call) {
     break;   // the innermost one's pass
   }
 
-  Sample sample;
-  sample.series = call.operation->series;
-  sample.user = static_cast<std::uint32_t>(user_index);
-  sample.iteration = iteration;
+  Sample sample = sample_of(call.operation->series);
   sample.due_ns = shard.run_time(call.due_ns);
   sample.started_ns = shard.run_time(call.start_ns);
   sample.first_byte_ns = call.first_byte_ns ? shard.run_time(call.first_byte_ns) : 0;
