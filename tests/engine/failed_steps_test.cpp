@@ -15,33 +15,17 @@ namespace {
 constexpr std::int64_t kMs = 1'000'000;
 enum Op : std::uint32_t { kDo, kLogin, kLogout, kOther };
 
-/// Every name is a variable that nothing has set.
-struct Unset final : Names {
-  Result<Reference> resolve(std::string_view) override {
-    Reference reference;
-    reference.kind = Reference::Kind::local;
-    return reference;
-  }
-  std::uint32_t add_state(std::string_view) override { return 0; }
-};
-
 class FailedSteps : public ::testing::Test {
  protected:
   FailedSteps() { script() = {}; }
+  /// A variable that nothing has set.
   static Template unset() {
-    Unset names;
+    EveryName names(Reference::Kind::local);
     return std::get<Template>(Template::compile("${x}", names));
   }
   Step op(std::uint32_t number) const { return builder.operation(number, "op"); }
   RunResult run(Steps steps) {
-    Task task;
-    task.name = "task";
-    task.steps = std::move(steps);
-    builder.scenario.tasks.push_back(std::move(task));
-    PopulationSpec& population = builder.population("users", {{0, 1.0}});
-    population.load.users = 1;
-    population.locals = 1;
-    population.stop_after.iterations = 3;
+    builder.one_user(std::move(steps), 3).locals = 1;
     return VirtualRun(builder.scenario).run();
   }
   ScenarioBuilder builder;

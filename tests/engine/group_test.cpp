@@ -43,13 +43,7 @@ Step until(Steps steps, std::optional<OnFailure> on_failure = {}, std::string na
 
 /// One user does the steps once. Each operation takes 10 ms.
 RunResult run_once(ScenarioBuilder& builder, Steps steps) {
-  Task task;
-  task.name = "task";
-  task.steps = std::move(steps);
-  builder.scenario.tasks.push_back(std::move(task));
-  PopulationSpec& population = builder.population("users", {{0, 1.0}});
-  population.load.users = 1;
-  population.stop_after.iterations = 1;
+  builder.one_user(std::move(steps), 1);
   return VirtualRun(builder.scenario).run();
 }
 

@@ -52,11 +52,7 @@ class Parallel : public ::testing::Test {
       }
       return end;
     };
-    Task task;
-    task.name = "task";
-    task.steps = std::move(steps);
-    builder.scenario.tasks.push_back(std::move(task));
-    PopulationSpec& population = builder.population("users", {{0, 1.0}});
+    PopulationSpec& population = builder.one_user(std::move(steps), 1);
     population.load.users = users;
     population.stop_after = stop_after;
     VirtualRun virtual_run(builder.scenario, shards);
@@ -75,6 +71,7 @@ class Parallel : public ::testing::Test {
 TEST_F(Parallel, ItsStepsBeginTogetherAndTheNextWhenTheLastHasEnded) {
   const RunResult result = run({op(kOther), side_by_side({{op(kDo)}, {op(kLogout)}, {op(kLogin)}}), op(kDo)});
   EXPECT_EQ(begun, (std::vector<Begun>{{0, kOther, 0}, {0, kDo, 40}, {0, kLogout, 40}, {0, kLogin, 40}, {0, kDo, 70}}));
+  EXPECT_EQ(script().beside, 3u);   // of five
   EXPECT_EQ(series_named(result, "login").response.max_ns(), static_cast<std::uint64_t>(20 * kMs));
   EXPECT_EQ(result.snapshot.ledger.iterations.completed, 1u);
   EXPECT_EQ(result.verdict.exit_code, 0);
@@ -234,12 +231,8 @@ TEST_F(Parallel, DrawsAreABranchesOwn) {
 TEST_F(Parallel, WhatAUserHoldsIsNotForABranch) {
   builder.scenario.datasets.push_back(std::make_shared<Dataset>(Dataset::of_rows({"name"}, {{"a"}})));
   builder.scenario.barriers.push_back({"meet", 1, false, {}});
-  Task task;
-  task.name = "task";
-  task.steps = {side_by_side({{Step{AcquireStep{}, std::nullopt, {}}}, {Step{ReleaseStep{}, std::nullopt, {}}},
-                              {Step{BarrierStep{}, std::nullopt, {}}}})};
-  builder.scenario.tasks.push_back(std::move(task));
-  builder.population("users", {{0, 1.0}}).load.users = 1;
+  builder.one_user({side_by_side({{Step{AcquireStep{}, std::nullopt, {}}}, {Step{ReleaseStep{}, std::nullopt, {}}},
+                              {Step{BarrierStep{}, std::nullopt, {}}}})}, 1);
   const VirtualRun virtual_run(builder.scenario);
   std::vector<std::string> texts;
   for (const PlanError& error : virtual_run.errors()) texts.push_back(error.text);

@@ -27,7 +27,7 @@ struct Replay {
     auto data = std::make_shared<Dataset>(std::get<Dataset>(Dataset::parse(rows, Dataset::Format::csv)));
     data->name = "log";
     builder.scenario.datasets.push_back(std::move(data));
-    FirstColumn names;
+    EveryName names(Reference::Kind::field);
     auto& steps = builder.scenario.tasks[task].steps;
     steps.insert(steps.begin(), Step{WaitStep{std::get<Template>(Template::compile("${log.id}", names))}, std::nullopt, {}});
     population.load.model = Load::Model::open;

@@ -286,7 +286,7 @@ std::shared_ptr<const Dataset> rows(std::size_t count, Pick pick, OnEnd on_end) 
 
 /// Reads a record before the task's operations.
 void use_record(ScenarioBuilder& builder, std::uint32_t task, PopulationSpec& population) {
-  FirstColumn names;
+  EveryName names(Reference::Kind::field);
   population.locals = 1;
   SetStep set{{{0, std::get<Template>(Template::compile("${rows.id}", names))}}, false};
   auto& steps = builder.scenario.tasks[task].steps;

@@ -72,6 +72,7 @@ void start(void* own, const void* prepared, const sq_value*, std::uint32_t, sq_c
   const auto* session = static_cast<Session*>(own);
   const auto op = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(prepared) - 1);
   ++script().started[op];
+  if (SQ_HAS(call, flags) && (call->flags & SQ_CALL_BESIDE) != 0) ++script().beside;
   ScriptedEnd end{call->start_ns};
   if (script().on_start) end = script().on_start(session->id, op, call->start_ns);
   call->outcome = end.outcome;
@@ -163,6 +164,17 @@ PopulationSpec& ScenarioBuilder::population(std::string name,
   spec.tasks = std::move(tasks);
   scenario.populations.push_back(std::move(spec));
   return scenario.populations.back();
+}
+
+PopulationSpec& ScenarioBuilder::one_user(Steps steps, std::uint64_t iterations) {
+  Task task;
+  task.name = "task";
+  task.steps = std::move(steps);
+  scenario.tasks.push_back(std::move(task));
+  PopulationSpec& spec = population("users", {{0, 1.0}});
+  spec.load.users = 1;
+  spec.stop_after.iterations = iterations;
+  return spec;
 }
 
 PopulationSpec& ScenarioBuilder::arrivals(std::string name, std::vector<std::pair<std::uint32_t, double>> tasks,

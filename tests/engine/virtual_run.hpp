@@ -33,6 +33,7 @@ struct Script {
   std::uint64_t started[4] = {};      // calls begun by operation
   std::uint64_t sessions_open = 0, sessions_opened = 0;
   std::uint64_t released = 0;
+  std::uint64_t beside = 0;           // calls that were told to be made side by side
   std::uint64_t shards_opened = 0;
   std::uint64_t shards_at_most = UINT64_MAX;   // the next one cannot be opened
 };
@@ -41,11 +42,13 @@ Script& script();
 /// Protocol "script" with the operations do, login, logout, other.
 const Plugin& scripted_plugin();
 
-/// Knows every name as column 0 of dataset 0.
-struct FirstColumn final : Names {
+/// Knows every name as the first of its kind: column 0 of dataset 0, the variable in slot 0 …
+struct EveryName final : Names {
+  explicit EveryName(Reference::Kind kind) : kind(kind) {}
+  const Reference::Kind kind;
   Result<Reference> resolve(std::string_view) override {
     Reference reference;
-    reference.kind = Reference::Kind::field;
+    reference.kind = kind;
     return reference;
   }
   std::uint32_t add_state(std::string_view) override { return 0; }
@@ -57,6 +60,8 @@ struct ScenarioBuilder {
   ScenarioBuilder();
   /// A task of operations by index; returns the task's index.
   std::uint32_t task(std::string name, std::vector<std::uint32_t> operations);
+  /// The only user does these steps so often, as task 0.
+  PopulationSpec& one_user(Steps steps, std::uint64_t iterations);
   Step operation(std::uint32_t op, std::string name) const;
   static Step wait(std::int64_t ns);
   PopulationSpec& population(std::string name, std::vector<std::pair<std::uint32_t, double>> tasks);
