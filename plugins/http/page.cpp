@@ -149,7 +149,7 @@ bool Page::begin_next(size_t group) {
   fetch.call.due_ns = fetch.call.start_ns = now;
   fetch.call.shard = shard.handle;
 
-  Exchange& exchange = *shard.take_exchange();
+  Exchange& exchange = *shard.exchanges.take();
   fetch.exchange = &exchange;
   exchange.asset = &fetch;
   exchange.call = &fetch.call;
@@ -213,7 +213,7 @@ void Page::asset_ended(Exchange& exchange) {
   --running_;
   fetch.exchange = nullptr;
   free_.push_back(&fetch);
-  session_->shard.give_back(&exchange);
+  session_->shard.exchanges.give_back(&exchange);
   if (outcome == SQ_OUT_CANCELLED) state_ = State::kEnding;  // the host stops, or cancel() did it
   pump();
 }

@@ -24,7 +24,7 @@ struct PagePlan {
   PagePlan(const Prepared& page, std::span<const sq_binding> bindings);
 
   const std::unique_ptr<const Prepared> asset;  // what the request of each is made from
-  uint32_t connections = 6;                     // of one target at a time
+  uint32_t connections = kConnectionsDefault;   // of one target at a time
   bool is_listed = false;                       // by the user: the page is not looked into
   bool shows_body = false;                      // its text is wanted when all is over
   std::array<sq_series*, kAssetKinds> series{};

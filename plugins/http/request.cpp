@@ -112,7 +112,7 @@ Instance::Instance(std::span<const sq_pair> options) {
 }
 
 uint32_t connections_of(const sq_value& value) {
-  const int64_t count = as_int(value, 6);
+  const int64_t count = as_int(value, kConnectionsDefault);
   if (count < 1 || count > 64) throw invalid("connections must lie between 1 and 64");
   return static_cast<uint32_t>(count);
 }
@@ -170,13 +170,13 @@ Prepared::Prepared(const Instance& owner, uint32_t op, std::span<const sq_bindin
     : instance(owner), operation(op), number(owner.operations.fetch_add(1)), args(*kOperations[op], bindings) {
   if (!args.to().given) throw invalid("parameter to is missing");
   int bodies = 0;
-  for (uint32_t param : {kJson, kForm, kMultipart, kBody, kPayload}) {
-    if (op == kPage) break;
-    bodies += args[param].given;
-    if (!args[param].is_static()) body_is_static_ = false;
-  }
+  if (takes_body())
+    for (uint32_t param : {kJson, kForm, kMultipart, kBody, kPayload}) {
+      bodies += args[param].given;
+      if (!args[param].is_static()) body_is_static_ = false;
+    }
   if (bodies > 1) throw invalid("give only one of json, form, multipart, body, payload");
-  if (op != kPage && args[kPayload].given) {
+  if (takes_body() && args[kPayload].given) {
     if (!plugin::host.source)
       throw plugin::Refusal(SQ_E_UNSUPPORTED, "the host has no squall.source/1");
     body_is_static_ = false;  // a source is read anew by each call
@@ -357,8 +357,11 @@ const char* Prepared::append_head(std::string& out, const sq_value* values, cons
   return nullptr;
 }
 
+/// Those of other operations are not among a page's parameters.
+bool Prepared::takes_body() const { return operation != kPage; }
+
 void Prepared::render_body(Body& body, const sq_value* values, const char** problem) const {
-  if (operation == kPage) return;
+  if (!takes_body()) return;
   if (args[kJson].given) {
     body.type = kJsonType;
     body.add_view(plugin::str(as_text(args[kJson].of(values))));

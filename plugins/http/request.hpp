@@ -13,11 +13,13 @@
 
 namespace squall::http {
 
+inline constexpr uint32_t kConnectionsDefault = 6;  // as the described parameters say
+
 struct Instance {
   explicit Instance(std::span<const sq_pair> options);
   uint32_t header_limit = 64 * 1024;
   uint64_t decode_limit = 64ull << 20;
-  uint32_t connections = 6;
+  uint32_t connections = kConnectionsDefault;
   mutable std::atomic<uint32_t> operations = 0;  // prepared so far
 };
 
@@ -110,6 +112,7 @@ class Prepared {
   enum class Use { kCall, kAsset };
   Prepared(const Instance& instance, uint32_t operation, std::span<const sq_binding> bindings,
            const sq_wants& wants, Use use);
+  bool takes_body() const;
   void render_body(Body& body, const sq_value* values, const char** problem) const;
   void render_multipart(Body& body, std::span<const sq_value> parts, const char** problem) const;
 

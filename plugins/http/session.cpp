@@ -15,8 +15,6 @@ using plugin::host;
 // ---------------------------------------------------------------------------------------
 
 Shard::~Shard() {
-  for (Exchange* exchange : exchanges_) delete exchange;
-  for (Page* page : pages_) delete page;
   for (void* memory : connections_) ::operator delete(memory);
 }
 
@@ -25,36 +23,6 @@ void Shard::close(sq_done* done) {
   if (live_connections_ > 0) return;
   host.loop->done(done, SQ_OK, {});
   delete this;
-}
-
-Exchange* Shard::take_exchange() {
-  if (exchanges_.empty()) return new Exchange;
-  Exchange* exchange = exchanges_.back();
-  exchanges_.pop_back();
-  return exchange;
-}
-
-void Shard::give_back(Exchange* exchange) {
-  exchange->reset();
-  if (exchanges_.size() < kMaxPooled)
-    exchanges_.push_back(exchange);
-  else
-    delete exchange;
-}
-
-Page* Shard::take_page() {
-  if (pages_.empty()) return new Page;
-  Page* page = pages_.back();
-  pages_.pop_back();
-  return page;
-}
-
-void Shard::give_back(Page* page) {
-  page->reset();
-  if (pages_.size() < kMaxPooled)
-    pages_.push_back(page);
-  else
-    delete page;
 }
 
 Connection* Shard::make_connection(Lane& lane) {
@@ -71,7 +39,7 @@ Connection* Shard::make_connection(Lane& lane) {
 
 void Shard::free_connection(Connection* connection) {
   connection->~Connection();
-  if (connections_.size() < kMaxPooled)
+  if (connections_.size() < Pool<Connection>::kMost)
     connections_.push_back(connection);
   else
     ::operator delete(connection);
@@ -100,7 +68,7 @@ Lane& Session::lane(const sq_target* target) {
 }
 
 void Session::start(const Prepared& prepared, const sq_value* args, sq_call* call) {
-  Exchange* exchange = shard.take_exchange();
+  Exchange* exchange = shard.exchanges.take();
   call->plugin_data = exchange;
   exchange->call = call;
   exchange->prepared = &prepared;
@@ -148,7 +116,7 @@ void Session::stop(Exchange& exchange, Verdict verdict) {
 void Session::conclude(Exchange* exchange) {
   if (exchange->verdict.outcome == SQ_OUT_OK && follow_redirect(exchange)) return;
   if (exchange->prepared->page && Page::is_good(*exchange))
-    return shard.take_page()->begin(*this, *exchange);
+    return shard.pages.take()->begin(*this, *exchange);
   complete(exchange);
 }
 
@@ -247,8 +215,8 @@ sq_status Session::output(const sq_call* call, uint32_t index, std::string_view 
 void Session::release(sq_call* call) {
   auto* exchange = static_cast<Exchange*>(std::exchange(call->plugin_data, nullptr));
   if (!exchange) return;
-  if (exchange->page) shard.give_back(exchange->page);
-  shard.give_back(exchange);
+  if (exchange->page) shard.pages.give_back(exchange->page);
+  shard.exchanges.give_back(exchange);
 }
 
 }  // namespace squall::http

@@ -11,6 +11,8 @@
 #include "known_assets.hpp"
 #include "known_heads.hpp"
 #include "lane.hpp"
+#include "page.hpp"
+#include "pool.hpp"
 
 namespace squall::http {
 
@@ -27,10 +29,6 @@ class Shard {
   /// When the event that is being handled was taken up.
   uint64_t recent_ns() const { return plugin::host.loop->recent_ns(handle); }
 
-  Exchange* take_exchange();
-  void give_back(Exchange* exchange);
-  Page* take_page();
-  void give_back(Page* page);
   Connection* make_connection(Lane& lane);
   void free_connection(Connection* connection);
   /// True at most once in ten seconds, so that a hostile target cannot flood the log.
@@ -40,12 +38,11 @@ class Shard {
   sq_shard* const handle;
   KnownHeads known_heads;
   KnownAssets known_assets;
+  Pool<Exchange> exchanges;
+  Pool<Page> pages;
   uint32_t uses = 0;  // of connections that have others beside them, in their order
 
  private:
-  static constexpr size_t kMaxPooled = 256;
-  std::vector<Exchange*> exchanges_;
-  std::vector<Page*> pages_;
   std::vector<void*> connections_;  // raw memory of sizeof(Connection)
   size_t live_connections_ = 0;
   sq_done* done_ = nullptr;
