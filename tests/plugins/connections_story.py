@@ -1,52 +1,19 @@
 """`connections` of the result against the servers' own counts: opened, reused and closed by the peer, for http (nginx
 ends a connection after 1, 7, 100 requests), tcp and mqtt, and for a name of which one address refuses."""
-import os
 import re
 import socket
 import socketserver
-import sys
 import threading
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests/must_show"))
-from harness import (Mosquitto, expect, expect_equal, figure, file_path, on_free_port, program, show, squall, start,  # noqa: E402
-                     wait_until, write_file)
+from logging_nginx import LoggingNginx   # first: it knows where the harness is
+from harness import Mosquitto, expect, expect_equal, figure, show, squall
 
 REQUESTS = 1400
 
 
-class Nginx:
+def nginx_with(limit):
     """Ends each connection after `limit` requests, and says so in its last answer."""
-
-    def __init__(self, limit):
-        self.folder = file_path("nginx")
-        os.makedirs(self.folder)
-        self.log = os.path.join(self.folder, "access.log")
-
-        def begin(port):
-            conf = write_file("nginx.conf", f"""
-{"user root;" if os.geteuid() == 0 else ""}
-daemon off; master_process off; pid {self.folder}/pid; events {{ }}
-http {{
-  log_format sums '$connection $connection_requests $uri'; access_log {self.log} sums; keepalive_requests {limit};
-  client_body_temp_path {self.folder}/1; proxy_temp_path {self.folder}/2; fastcgi_temp_path {self.folder}/3;
-  uwsgi_temp_path {self.folder}/4; scgi_temp_path {self.folder}/5;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{ return 200 "yes"; }}
-    location /moved {{ return 302 /; }}
-  }}
-}}
-""")
-            return start([program("nginx"), "-e", f"{self.folder}/error.log", "-c", conf])
-        self.process, self.port = on_free_port(begin)
-
-    def lines_when(self, count):
-        def lines():
-            with open(self.log) as file:
-                return [line.split() for line in file if line.endswith("\n")]
-        wait_until(lambda: len(lines()) >= count, f"{count} lines of nginx", 10)
-        return lines()
+    return LoggingNginx('location / { return 200 "yes"; } location /moved { return 302 /; }', requests_a_connection=limit)
 
 
 HTTP = """
@@ -63,7 +30,7 @@ def of(run, target):
 
 def http_is_what_nginx_says():
     for limit in (1, 7, 100):
-        nginx = Nginx(limit)
+        nginx = nginx_with(limit)
         run = squall(HTTP % ("127.0.0.1", nginx.port, "/", 2, REQUESTS))
         expect_equal(run.code, 0, f"after {limit}: exit code ({run.last_line()})")
         lines = nginx.lines_when(REQUESTS)
@@ -75,11 +42,27 @@ def http_is_what_nginx_says():
 
 
 def a_redirect_is_a_request_of_its_own():
-    nginx = Nginx(1000)
+    nginx = nginx_with(1000)
     run = squall(HTTP % ("127.0.0.1", nginx.port, "/moved", 1, 10))
     lines = nginx.lines_when(20)
     expect_equal((len(lines), len({line[0] for line in lines})), (20, 1), "redirects: nginx's requests and connections")
     expect_equal((of(run, "site")["opened"], of(run, "site")["reused"]), (1, 19), "redirects: ours")
+
+
+def what_is_done_side_by_side_has_connections_of_its_own():
+    nginx = nginx_with(1000)
+    run = squall(f"""
+targets: {{ site: "http://127.0.0.1:{nginx.port}" }}
+tasks: {{ visit: [ http.get: /, parallel: [ http.get: /a, http.get: /b, http.get: /c, http.get: /d ] ] }}
+plugins: {{ http: {{ connections: 3 }} }}
+populations: {{ visitors: {{ tasks: visit, load: {{ users: 2 }}, stop_after: {{ iterations: 100 }} }} }}
+run: {{ for: 60s, valid: {{ lag: 10s }} }}
+""")
+    expect_equal(run.code, 0, f"side by side: exit code ({run.last_line()})")
+    lines = nginx.lines_when(500)
+    connections = len({line[0] for line in lines})
+    expect_equal((len(lines), connections), (500, 6), "side by side: nginx's requests, connections of two users")
+    expect_equal((of(run, "site")["opened"], of(run, "site")["reused"]), (6, 494), "side by side: ours")
 
 
 def localhost_is_found_wherever_it_listens():
@@ -87,7 +70,7 @@ def localhost_is_found_wherever_it_listens():
         socket.getaddrinfo("localhost", None)
     except socket.gaierror:   # a bare machine has no /etc/hosts; then there is nothing to find
         return figure("localhost: this machine knows no such name")
-    nginx = Nginx(1)   # on 127.0.0.1 alone: where ::1 comes first, it refuses
+    nginx = nginx_with(1)   # on 127.0.0.1 alone: where ::1 comes first, it refuses
     run = squall(HTTP % ("localhost", nginx.port, "/", 1, 20))
     expect_equal(run.code, 0, f"localhost: exit code ({run.last_line()})")
     expect_equal((of(run, "site")["opened"], of(run, "site")["failed"]), (20, 0), "localhost: opened, failed")
@@ -164,5 +147,6 @@ run: {{ for: 1s, valid: {{ lag: 10s }} }}
     expect(not {name for _, _, name in counted} & {"lost", "duplicate", "reordered"}, f"counters: {counted}")
 
 
-show(http_is_what_nginx_says, a_redirect_is_a_request_of_its_own, localhost_is_found_wherever_it_listens,
+show(http_is_what_nginx_says, a_redirect_is_a_request_of_its_own, what_is_done_side_by_side_has_connections_of_its_own,
+     localhost_is_found_wherever_it_listens,
      tcp_is_what_its_server_counts, mqtt_is_what_its_broker_logs, counters_are_what_the_broker_delivers)

@@ -1,12 +1,8 @@
 """Pages with their assets against nginx: its log holds exactly the requests that squall counts, by path and connection."""
-import os
-import sys
 from collections import Counter
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests/must_show"))
-from harness import expect, expect_equal, file_path, on_free_port, program, show, squall, start, write_file  # noqa: E402
-from harness import wait_until  # noqa: E402
+from logging_nginx import LoggingNginx   # first: it knows where the harness is
+from harness import expect, expect_equal, show, squall
 
 PAGES = 300
 NAMES = ["/a.css", "/b.js", "/c.woff2", *(f"/i{n}.png" for n in range(12))]
@@ -15,43 +11,18 @@ HTML = ("<!doctype html><html><head><link rel=stylesheet href=a.css><script src=
         + "".join(f"<img src=i{n % 12}.png>" for n in range(24)) + "<img src=http://elsewhere.example/x.png></body></html>")
 
 
-class Site:
+class Site(LoggingNginx):
     """The files above; `more` are lines of the server."""
 
     def __init__(self, more=""):
-        self.folder = file_path("site")
-        www = os.path.join(self.folder, "www")
-        os.makedirs(www)
-        self.log = os.path.join(self.folder, "access.log")
-        self.bytes = {}
-        for number, name in enumerate(NAMES):
-            self.bytes[name] = 1000 + 371 * number
-            with open(www + name, "w") as file:
-                file.write("x" * self.bytes[name])
-        with open(www + "/index.html", "w") as file:
+        super().__init__("gzip on; gzip_min_length 10; " + more, "types { text/html html; text/css css; "
+                         "text/javascript js; image/png png; font/woff2 woff2; }")
+        self.bytes = {name: 1000 + 371 * number for number, name in enumerate(NAMES)}
+        for name, size in self.bytes.items():
+            with open(self.www + name, "w") as file:
+                file.write("x" * size)
+        with open(self.www + "/index.html", "w") as file:
             file.write(HTML)
-
-        def begin(port):
-            conf = write_file("site.conf", f"""
-{"user root;" if os.geteuid() == 0 else ""}
-daemon off; master_process off; pid {self.folder}/pid; events {{ }}
-http {{
-  types {{ text/html html; text/css css; text/javascript js; image/png png; font/woff2 woff2; }}
-  log_format sums '$connection $status $uri'; access_log {self.log} sums; keepalive_requests 1000000;
-  client_body_temp_path {self.folder}/1; proxy_temp_path {self.folder}/2; fastcgi_temp_path {self.folder}/3;
-  uwsgi_temp_path {self.folder}/4; scgi_temp_path {self.folder}/5;
-  server {{ listen 127.0.0.1:{port}; root {www}; gzip on; gzip_min_length 10; {more} }}
-}}
-""")
-            return start([program("nginx"), "-e", f"{self.folder}/error.log", "-c", conf])
-        self.process, self.port = on_free_port(begin)
-
-    def lines_when(self, count):
-        def lines():
-            with open(self.log) as file:
-                return [line.split() for line in file if line.endswith("\n")]
-        wait_until(lambda: len(lines()) >= count, f"{count} lines of nginx", 10)
-        return lines()
 
 
 def visit(site, users=3, page="", more=""):
@@ -68,10 +39,10 @@ def the_log_holds_what_is_counted():
     run = visit(site, page=", decode: gzip")
     expect_equal(run.code, 0, f"pages: exit code ({run.stderr()[-400:]})")
     lines = site.lines_when(PAGES * (1 + len(NAMES)))
-    paths = Counter(line[2] for line in lines)
+    paths = Counter(line[3] for line in lines)
     expect_equal(paths.pop("/index.html"), PAGES, "pages: of the page itself")
     expect_equal(dict(paths), {name: PAGES for name in NAMES}, "pages: of each asset")
-    expect_equal({line[1] for line in lines}, {"200"}, "pages: statuses")
+    expect_equal({line[2] for line in lines}, {"200"}, "pages: statuses")
     expect_equal(run.one(name="page")["count"], PAGES, "pages: samples")
     kinds = {s["name"]: s["count"] for s in run.series(operation="http.asset")}
     expect_equal(kinds, {"stylesheet": PAGES, "script": PAGES, "other": PAGES, "image": 12 * PAGES}, "pages: assets by kind")
@@ -88,7 +59,7 @@ def an_asset_that_is_missing_fails_its_page():
     site = Site(more="location = /i5.png { return 404; }")
     run = visit(site)
     lines = site.lines_when(PAGES * (1 + len(NAMES)))
-    expect_equal(sum(line[1] == "404" for line in lines), PAGES, "missing: nginx's 404")
+    expect_equal(sum(line[2] == "404" for line in lines), PAGES, "missing: nginx's 404")
     page = run.one(name="page")
     expect_equal((page["count"], page["failed"], page["errors"]), (PAGES, PAGES, {"status": PAGES}), "missing: pages")
     expect_equal([(d["detail"], d["count"]) for d in page["error_details"]], [("image: status 404", PAGES)], "missing: detail")
@@ -101,7 +72,7 @@ def a_visitor_with_new_connections_begins_without_any():
     run = visit(site, users=1, page=", connections: 4", more=", connection: new")
     expect_equal(run.code, 0, f"new: exit code ({run.stderr()[-400:]})")
     lines = site.lines_when(PAGES * (1 + len(NAMES)))
-    of_page = [line[0] for line in lines if line[2] == "/index.html"]
+    of_page = [line[0] for line in lines if line[3] == "/index.html"]
     expect_equal(len(set(of_page)), PAGES, "new: each page on a connection of its own")
     expect(len({line[0] for line in lines}) <= 4 * PAGES, "new: connections")
 
