@@ -1,4 +1,5 @@
-// What a scenario works with: targets, plugins' options, datasets, payloads, outputs; and how long it runs.
+// What a scenario works with: targets, plugins' options, payloads, outputs; and how long it runs. Datasets are
+// decode_dataset.cpp's.
 #include <algorithm>
 #include <filesystem>
 
@@ -12,12 +13,7 @@ namespace squall {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uintmax_t kMaxDataBytes = std::uintmax_t{2} << 30;    // in memory
-constexpr std::uintmax_t kStreamedFrom = std::uintmax_t{256} << 20;  // unless the dataset says
 
-constexpr std::string_view kPicks[] = {"random", "sequential", "shuffled", "unique", "per_user", "exclusive"};
-constexpr std::string_view kEnds[] = {"wrap", "stop_task", "fail"};
-constexpr std::string_view kFormats[] = {"csv", "jsonl", "combined"};
 
 }  // namespace
 
@@ -151,101 +147,6 @@ ValueMap Decoder::decode_options(const Node& node, const std::vector<ParamInfo>&
   for (const ParamInfo& info : infos)
     if (info.is_required() && node.find(info.name) == nullptr) error(node, fmt::format("'{}' is missing {}", info.name, where));
   return values;
-}
-
-// ---- data
-
-void Decoder::decode_data(const Node* node) {
-  if (node == nullptr || node->is_null()) return;
-  if (!node->is_map()) return error(*node, fmt::format("'data' is a map of datasets, this is {}", node->kind_name()));
-  for (std::size_t i = 0; i < node->keys.size(); ++i) decode_dataset(node->keys[i], node->items[i]);
-}
-
-void Decoder::decode_dataset(const Node& key, const Node& given) {
-  Node node = given;
-  if (given.is_scalar()) {  // users: users.csv
-    node = Node{};
-    node.kind = Node::Kind::map;
-    node.mark = given.mark;
-    node.keys.push_back(key);
-    node.keys.back().text = "file";
-    node.items.push_back(given);
-  }
-  Dataset data;
-  const auto keep = [&] {
-    data.name = key.text;
-    scenario_.datasets.push_back(std::make_shared<const Dataset>(std::move(data)));
-  };
-  if (!node.is_map()) {
-    error(given, fmt::format("dataset '{}' is a file or a map, this is {}", key.text, node.kind_name()));
-    return keep();
-  }
-  const MapReader map(*this, node, kDatasetKeys, fmt::format("in dataset '{}'", key.text));
-  Dataset::Where where;
-  if (const Node* filter = map["where"]) {
-    if (!filter->is_map()) error(*filter, fmt::format("'where' is a map of columns and values, this is {}", filter->kind_name()));
-    for (std::size_t i = 0; i < filter->keys.size(); ++i) {
-      const std::string column = fmt::format("column '{}'", filter->keys[i].text);
-      const Node wanted = fold(filter->items[i], {});
-      std::vector<std::string> values;
-      if (wanted.is_list()) for (const Node& one : wanted.items) values.push_back(text(one, {}, column));
-      else values.push_back(text(filter->items[i], {}, column));
-      where.emplace_back(filter->keys[i].text, std::move(values));
-    }
-  }
-  const Pick pick = map["pick"] ? static_cast<Pick>(word(*map["pick"], "'pick'", kPicks)) : Pick::sequential;
-  const Node* stream = map["stream"];
-  bool streams = stream && boolean(*stream, {}, "'stream'");
-  if (streams && pick == Pick::exclusive) {
-    error(*stream, "exclusive records are held in memory", "leave out `stream`, or choose another `pick`");
-    streams = false;
-  }
-  const Node* file = map["file"];
-  if (file == nullptr) {
-    error(key, fmt::format("dataset '{}' needs a file", key.text));
-  } else if (options_.read_files) {
-    const std::string path = text(*file, {}, "'file'");
-    fs::path full;
-    Dataset::Format format = path.ends_with(".jsonl") || path.ends_with(".ndjson") || path.ends_with(".json")
-                                 ? Dataset::Format::json_lines
-                             : path.ends_with(".log") ? Dataset::Format::combined : Dataset::Format::csv;
-    if (const Node* said = map["format"]) format = static_cast<Dataset::Format>(word(*said, "'format'", kFormats));
-    if (std::string why = path.empty() ? std::string() : refuse_path(folder_, path, full); !why.empty()) {
-      error(*file, std::move(why));
-    } else if (!path.empty()) {
-      std::error_code failed;
-      const auto size = fs::file_size(full, failed);
-      const bool is_large = !failed && size > kStreamedFrom;
-      const bool is_streamed = stream ? streams : is_large && pick != Pick::exclusive;
-      if (is_large && !is_streamed && size > kMaxDataBytes) {
-        error(*file, fmt::format("'{}' has more than {} GiB, too much for memory{}", path, kMaxDataBytes >> 30,
-                                 pick == Pick::exclusive ? ", where exclusive records are held" : ""),
-              pick == Pick::exclusive ? "" : "leave out `stream: false`");
-      } else {
-        if (is_large && options_.on_large_file) options_.on_large_file(path, size);
-        auto read = Dataset::read(full.string(), {.format = format, .where = where, .is_streamed = is_streamed});
-        if (const auto* mistake = std::get_if<DataError>(&read))
-          error(*file, mistake->line == 0 ? fmt::format("'{}' {}", path, mistake->text)
-                                          : fmt::format("{}:{}:{}: {}", path, mistake->line, mistake->column, mistake->text));
-        else data = std::move(std::get<Dataset>(read));
-        if (std::holds_alternative<Dataset>(read) && data.size() == 0)
-          error(*file, fmt::format("'{}' has no records{}", path, where.empty() ? "" : " that `where` leaves"));
-        data.name = key.text;
-        data.file = path;
-        if (const std::string left_out = data.left_out_text(); !left_out.empty()) warn(file->mark, left_out);
-      }
-    }
-  }
-  data.pick = pick;
-  data.on_end = data.pick == Pick::unique ? OnEnd::stop_task : OnEnd::wrap;
-  if (const Node* on_end = map["on_end"]) {
-    data.on_end = static_cast<OnEnd>(word(*on_end, "'on_end'", kEnds));
-    if (data.pick == Pick::unique && data.on_end == OnEnd::wrap) error(*on_end, "`unique` gives each record once, so it cannot wrap");
-    if (data.on_end == OnEnd::wrap) said_to_wrap_.insert(static_cast<std::uint32_t>(scenario_.datasets.size()));
-    if (data.pick == Pick::random || data.pick == Pick::exclusive)
-      error(*on_end, fmt::format("`{}` has no end", kPicks[static_cast<int>(data.pick)]));
-  }
-  keep();
 }
 
 // ---- payloads

@@ -43,6 +43,8 @@ struct StepPlace {
   bool lives_with_user = false;                      // on_start, on_stop: what it keeps lives on
 };
 
+class MapReader;
+
 class Decoder {
  public:
   /// `files`: the scenario's own, then those that it includes.
@@ -117,6 +119,9 @@ class Decoder {
                           const NameScope& scope, bool is_plugin);
   void decode_data(const Node* node);
   void decode_dataset(const Node& key, const Node& node);
+  Dataset read_dataset(const Node& key, const MapReader& map, Pick pick);
+  Dataset::Where decode_where(const Node* filter);
+  OnEnd decode_on_end(const Node* on_end, Pick pick);
   void decode_payloads(const Node* node);
   std::uint32_t decode_payload(const std::string& name, const Node& node, const NameScope& scope);
   /// Every `file` and `template` of a payload or a distribution; false after a mistake.

@@ -130,6 +130,22 @@ populations:
   EXPECT_EQ(problems(text), "error: --set rat: no such var in the scenario; did you mean 'rate'?\n");
 }
 
+// Sparse, so that it takes no disk; what is read of it is wrong at once.
+TEST_F(LoaderTest, OfALargeDataFileTheCallerHearsBeforeItIsRead) {
+  constexpr std::uintmax_t kBytes = (std::uintmax_t{256} << 20) + 1;
+  file("users.csv", "name\n");
+  std::filesystem::resize_file(folder_ / "users.csv", kBytes);
+  std::vector<std::pair<std::string, std::uint64_t>> heard;
+  options_.on_large_file = [&](const std::string& path, std::uint64_t bytes) { heard.emplace_back(path, bytes); };
+  EXPECT_NE(problems(kSmall + "data: { users: users.csv }\n").find("users.csv:2:1: a NUL byte"), std::string::npos);
+  EXPECT_EQ(heard, (std::vector<std::pair<std::string, std::uint64_t>>{{"users.csv", kBytes}}));
+
+  heard.clear();
+  file("users.csv", "name\nann\n");
+  EXPECT_EQ(problems(kSmall + "data: { users: users.csv }\n"), "");
+  EXPECT_TRUE(heard.empty());
+}
+
 TEST_F(LoaderTest, SecretsAreReadAndNeverFoldedIntoTheModel) {
   file("token.txt", "from-file\n");
   env_ = {{"SQUALL_SECRET_KEY", "hush"}, {"SQUALL_SECRET_TOKEN_FILE", (folder_ / "token.txt").string()}};
