@@ -37,6 +37,7 @@ struct Call final : ::sq_call {
   Shard* owner = nullptr;
   const BoundOperation* operation = nullptr;
   void* session = nullptr;
+  const sq_call_events* events = nullptr;   // of a compiled task's call: who is told
   std::uint64_t reported_out = 0, reported_in = 0;  // by progress()
   std::uint64_t timeout_ns = 0;
   std::uint64_t limit_ns = 0;    // when it is cut short, as it stands now

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "engine/call.hpp"
+#include "engine/compiled_pass.hpp"
 #include "engine/shard.hpp"
 #include "engine/shard_handle.hpp"
 #include "net/net_api.hpp"
@@ -149,6 +150,8 @@ void offer_host_tables(Extensions& extensions) {
   extensions.offer(SQ_CALLS_V1, &kCalls, sizeof(kCalls));
   extensions.offer(SQ_LOOP_V1, &kLoop, sizeof(kLoop));
   extensions.offer(SQ_SOURCE_V1, &kSource, sizeof(kSource));
+  extensions.offer(SQ_USERS_V1, users_api(), sizeof(sq_users_api));
+  extensions.offer(SQ_RECORDS_V1, records_api(), sizeof(sq_records_api));
   extensions.offer(SQ_SAMPLES_V1, &kSamples, sizeof(kSamples));
   extensions.offer(SQ_STREAM_V1, stream_api(), sizeof(sq_stream_api));
   extensions.offer(SQ_FDWATCH_V1, fdwatch_api(), sizeof(sq_fdwatch_api));

@@ -1,6 +1,7 @@
 #include "engine/plan.hpp"
 
 #include "engine/host_api.hpp"
+#include "engine/late_bindings.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -19,7 +20,6 @@ namespace {
 
 constexpr std::int64_t kDefaultTimeoutNs = 30'000'000'000;
 constexpr std::int64_t kJobTimeoutNs = 60'000'000'000;
-constexpr std::uint64_t kKeptBytes = 1 << 20;       // of an output that a check or capture reads
 constexpr std::int64_t kEndlessNs = std::int64_t{1} << 60;  // a run without `for`: 36 years
 
 LoadModel model_of(const Load& load) {
@@ -35,6 +35,42 @@ std::string error_text(const sq_error& error) {
 }
 
 }  // namespace
+
+SeriesKey series_key(const PopulationSpec& population, const Task* task, const std::string& part, const std::string& name,
+                     const std::string& operation, const std::string& type, SeriesKind kind,
+                     const std::map<std::string, std::string>& tags) {
+  SeriesKey key;
+  key.population = population.name;
+  key.task = task ? task->name : part;
+  key.name = name;
+  key.operation = operation;
+  key.type = type.empty() ? "request" : type;
+  key.model = model_of(population.load);
+  key.kind = kind;
+  key.background = population.background;
+  std::map<std::string, std::string> all = population.tags;
+  if (task) all.insert(task->tags.begin(), task->tags.end());
+  for (const auto& [tag, value] : tags) all[tag] = value;
+  key.tags.assign(all.begin(), all.end());
+  return key;
+}
+
+void judge_code(BoundOperation& bound) {
+  if (!bound.op->code_output) return;
+  for (std::uint32_t i = 0; bound.op->outputs && bound.op->outputs[i]; ++i) {
+    if (std::string_view(bound.op->outputs[i]->name) == bound.op->code_output) bound.code_output = i;
+  }
+  bound.judges_code = true;
+  for (const Check& check : bound.spec->expect) {
+    if (check.output == bound.code_output) bound.judges_code = false;
+  }
+}
+
+std::int64_t operation_timeout_ns(const BoundOperation& bound) {
+  if (bound.spec->timeout_ns) return bound.spec->timeout_ns;
+  if (const auto of_target = bound.target ? bound.target->options().timeout_ns : 0) return static_cast<std::int64_t>(of_target);
+  return bound.spec->operation_name == "job.run" ? kJobTimeoutNs : kDefaultTimeoutNs;
+}
 
 class Plan::Builder final : public StepBinder {
  public:
@@ -77,12 +113,8 @@ class Plan::Builder final : public StepBinder {
       bound.target_template = &std::get<Template>(step.target);
       used_targets_[population_index_].insert(kNone);
     }
-    const std::int64_t of_target = bound.target ? static_cast<std::int64_t>(bound.target->options().timeout_ns) : 0;
-    bound.timeout_ns = step.timeout_ns ? step.timeout_ns
-                       : of_target     ? of_target
-                       : step.operation_name == "job.run" ? kJobTimeoutNs
-                                                          : kDefaultTimeoutNs;
-    judge_code(bound, step);
+    bound.timeout_ns = operation_timeout_ns(bound);
+    judge_code(bound);
     prepare(bound, step, instance);
     plan_.operations_.push_back(std::move(bound));
     return static_cast<std::uint32_t>(plan_.operations_.size() - 1);
@@ -95,6 +127,42 @@ class Plan::Builder final : public StepBinder {
 
   std::uint32_t bind_failures(const std::string& word) override {
     return series(word, word, "step", SeriesKind::operation, {});
+  }
+
+  std::uint32_t bind_compiled(const CompiledStep& step, Mark mark) override {
+    const std::size_t dot = step.name.find('.');
+    const Plugin* plugin = registry_.find_tasks(step.name.substr(0, dot));
+    const std::string name = dot == step.name.npos ? "" : step.name.substr(dot + 1);
+    std::uint32_t index = 0;
+    while (plugin && plugin->tasks->tasks[index] && name != plugin->tasks->tasks[index]->name) ++index;
+    if (!plugin || !plugin->tasks->tasks[index]) {
+      refuse(mark, fmt::format("no plugin offers the task '{}'", step.name));
+      return 0;
+    }
+    TaskUse use;
+    use.tasks = plugin->tasks;
+    use.name = step.name;
+    use.population = population_index_;
+    use.scenario_task = task_;
+    use.part = part_;
+    use.failures = bind_failures(step.name);
+    used_targets_[population_index_].insert(kNone);
+    std::vector<sq_pair> options(step.options.size());
+    std::string text;
+    ArgumentWriter writer{plan_.scenario_, plan_.statics_, nullptr, nullptr, text};
+    for (std::size_t i = 0; i < options.size(); ++i) {
+      options[i].key = to_str(plan_.statics_.copy(step.options[i].first));
+      if (!writer.write(step.options[i].second, SQ_T_NULL, options[i].value)) {
+        refuse(mark, fmt::format("{}.{}: {}", step.name, step.options[i].first, text));
+      }
+    }
+    sq_error error{};
+    if (use.tasks->task_open(index, options.data(), options.size(), &use.task, &error) != SQ_OK) {
+      refuse(mark, fmt::format("{}: {}", step.name, error_text(error)));
+      return 0;
+    }
+    plan_.task_uses_.push_back(std::move(use));
+    return static_cast<std::uint32_t>(plan_.task_uses_.size() - 1);
   }
 
   void refuse(Mark mark, std::string text) override { errors_.push_back({mark, std::move(text)}); }
@@ -181,17 +249,6 @@ class Plan::Builder final : public StepBinder {
     }
   }
 
-  void judge_code(BoundOperation& bound, const OperationStep& step) {
-    if (!bound.op->code_output) return;
-    for (std::uint32_t i = 0; bound.op->outputs && bound.op->outputs[i]; ++i) {
-      if (std::string_view(bound.op->outputs[i]->name) == bound.op->code_output) bound.code_output = i;
-    }
-    bound.judges_code = true;
-    for (const Check& check : step.expect) {
-      if (check.output == bound.code_output) bound.judges_code = false;
-    }
-  }
-
   void prepare(BoundOperation& bound, const OperationStep& step, const ProtocolInstance& instance) {
     std::vector<sq_binding> bindings;
     std::string text;
@@ -218,7 +275,7 @@ class Plan::Builder final : public StepBinder {
       binding.value.u.target = bound.target;
       bindings.push_back(binding);
     }
-    sq_wants wants{sizeof(sq_wants), 0, plan_.scenario_.run.keep_outputs ? ~std::uint64_t{0} : 0, kKeptBytes};
+    sq_wants wants{sizeof(sq_wants), 0, plan_.scenario_.run.keep_outputs ? ~std::uint64_t{0} : 0, Plan::kKeptBytes};
     for (const Check& check : step.expect) {
       if (check.output < 64) wants.outputs |= std::uint64_t{1} << check.output;
     }
@@ -240,20 +297,7 @@ class Plan::Builder final : public StepBinder {
 
   std::uint32_t series(const std::string& name, const std::string& operation, const std::string& type,
                        SeriesKind kind, const std::map<std::string, std::string>& tags) {
-    SeriesKey key;
-    key.population = population_->name;
-    key.task = task_ ? task_->name : part_;
-    key.name = name;
-    key.operation = operation;
-    key.type = type.empty() ? "request" : type;
-    key.model = model_of(population_->load);
-    key.kind = kind;
-    key.background = population_->background;
-    std::map<std::string, std::string> all = population_->tags;
-    if (task_) all.insert(task_->tags.begin(), task_->tags.end());
-    for (const auto& [tag, value] : tags) all[tag] = value;
-    key.tags.assign(all.begin(), all.end());
-    return plan_.series_->intern(std::move(key));
+    return plan_.series_->intern(series_key(*population_, task_, part_, name, operation, type, kind, tags));
   }
 
   std::uint32_t budget(const Budget& budget, const std::string& owner, std::uint32_t task,
@@ -454,7 +498,8 @@ class Plan::Builder final : public StepBinder {
 };
 
 Plan::Plan(const Scenario& scenario)
-    : scenario_(scenario), certificates_(scenario), series_(std::make_unique<SeriesTable>()) {}
+    : scenario_(scenario), certificates_(scenario), late_(std::make_unique<LateBindings>(*this)),
+      series_(std::make_unique<SeriesTable>()) {}
 
 std::unique_ptr<Plan> Plan::make(const Scenario& scenario, const Registry& registry,
                                  std::vector<PlanError>& errors) {
@@ -469,6 +514,8 @@ std::uint32_t Plan::delivery_series(std::uint32_t population, std::uint32_t hand
 }
 
 Plan::~Plan() {
+  late_.reset();
+  for (const TaskUse& use : task_uses_) use.tasks->task_close(use.task);
   for (const BoundOperation& operation : operations_) {
     if (operation.prepared) protocols_[operation.protocol].protocol->unprepare(operation.prepared);
   }

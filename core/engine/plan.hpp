@@ -32,6 +32,12 @@ struct ProtocolInstance {
   void* instance = nullptr;
 };
 
+/// An argument that a compiled task gives by position.
+struct LateSlot {
+  std::uint32_t param = 0;                      // SQ_PARAM_TO: the target
+  std::uint32_t type = SQ_T_NULL;               // SQ_T_*, as the protocol wants it
+};
+
 /// One operation step of one population's program, ready to be started.
 struct BoundOperation {
   const OperationStep* spec = nullptr;
@@ -45,6 +51,18 @@ struct BoundOperation {
   bool judges_code = false;                     // a code outside op->code_min … code_max fails it
   std::uint32_t code_output = kNone;            // index of op->code_output
   std::uint32_t series = 0;
+  std::vector<LateSlot> late_slots;             // of a compiled task's: its arguments; `slots` is empty then
+};
+
+/// A compiled task at one place of the scenario.
+struct TaskUse {
+  const sq_tasks* tasks = nullptr;
+  void* task = nullptr;                         // from task_open; closed with the plan
+  std::string name;                             // "shop.browse"
+  std::uint32_t population = 0;
+  const Task* scenario_task = nullptr;          // whose step it is; nullptr: on_start, on_stop
+  std::string part;                             // which of these
+  std::uint32_t failures = 0;                   // series of its failures
 };
 
 struct TaskPlan {
@@ -87,6 +105,16 @@ struct PlanError {
   std::string text;
 };
 
+class LateBindings;
+
+/// Where samples of a step are added up; `task` nullptr: those of a part such as on_start.
+SeriesKey series_key(const PopulationSpec& population, const Task* task, const std::string& part, const std::string& name,
+                     const std::string& operation, const std::string& type, SeriesKind kind,
+                     const std::map<std::string, std::string>& tags);
+/// The output by whose code an operation is judged, and whether it is, for want of a check on it. `spec`, `op` are set.
+void judge_code(BoundOperation& bound);
+std::int64_t operation_timeout_ns(const BoundOperation& bound);
+
 class Plan {
  public:
   /// Binds everything. `scenario`, `registry` outlive the plan. Thread: main.
@@ -101,13 +129,17 @@ class Plan {
   const std::vector<ProtocolInstance>& protocols() const { return protocols_; }
   const std::vector<BoundOperation>& operations() const { return operations_; }
   const std::vector<PopulationPlan>& populations() const { return populations_; }
+  const std::vector<TaskUse>& task_uses() const { return task_uses_; }
+  /// What compiled tasks bind while the run goes on. Thread: any.
+  LateBindings& late() const { return *late_; }
   const std::vector<BudgetPlan>& budgets() const { return budgets_; }
-  const SeriesTable& series() const { return *series_; }
+  SeriesTable& series() const { return *series_; }
   /// Series of what a plugin reports outside its calls; kNone for a handle made after the plan.
   std::uint32_t delivery_series(std::uint32_t population, std::uint32_t handle) const;
 
   /// Warm-up and steady time; kNeverNs when the run ends with its populations.
   std::int64_t horizon_ns() const { return horizon_ns_; }
+  static constexpr std::uint64_t kKeptBytes = 1 << 20;   // of an output that somebody may read
   /// Time before run time 0 in which users connect: the longest connect_over.
   std::int64_t connect_ns() const { return connect_ns_; }
 
@@ -122,6 +154,8 @@ class Plan {
   std::vector<BoundOperation> operations_;
   std::vector<PopulationPlan> populations_;
   std::vector<BudgetPlan> budgets_;
+  std::vector<TaskUse> task_uses_;
+  std::unique_ptr<LateBindings> late_;
   std::unique_ptr<SeriesTable> series_;
   std::vector<std::vector<std::uint32_t>> delivery_series_;   // by population, handle
   CallMemory statics_;

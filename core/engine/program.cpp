@@ -59,6 +59,11 @@ class Compiler {
   }
   void compile(const Step& step, const MetricStep&, int) { emit(Code::metric, &step, binder_.bind_failures("metric")); }
   void compile(const Step& step, const InterruptStep&, int) { emit(Code::interrupt, &step); }
+  void compile(const Step& step, const CompiledStep& what, int) {
+    refuse_in_branch(step, what.name.c_str());
+    if (in_until_) binder_.refuse(step.mark, fmt::format("'{}' does not stand in 'until': a compiled task polls by itself", what.name));
+    emit(Code::compiled, &step, binder_.bind_compiled(what, step.mark));
+  }
   void compile(const Step&, const DoStep& what, int depth) {
     block(scenario_.tasks[what.task].steps, depth + 1);
   }

@@ -33,6 +33,7 @@ struct Instruction {
     barrier,     // BarrierStep          waits for other users: one sample
     metric,      // MetricStep
     interrupt,   // InterruptStep
+    compiled,    // CompiledStep         `index`: its use
     end,
   };
   Code code = Code::end;
@@ -58,6 +59,8 @@ class StepBinder {
                                     const std::map<std::string, std::string>& tags) = 0;
   /// The series of the failures of a step without an operation, by its word.
   virtual std::uint32_t bind_failures(const std::string& word) = 0;
+  /// A use of a compiled task.
+  virtual std::uint32_t bind_compiled(const CompiledStep& step, Mark mark) = 0;
   /// A step that the engine cannot run.
   virtual void refuse(Mark mark, std::string text) = 0;
   /// Operations bound from here on may be asked for what these checks read; nullptr: no longer.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/compiled_pass.hpp"
 #include "engine/population.hpp"
 #include "engine/shard.hpp"
 #include "engine/user_observer.hpp"
@@ -58,8 +59,9 @@ void User::begin_iteration(std::uint32_t task, std::uint64_t due_ns, std::uint64
   at_->ready_ns = ready_ns;
   ++population_.counts().started;
   const Program& program = population_.plan().tasks[task].program;
-  // An operation reads the clock when it starts; any other first step has its time from here.
-  if (program.code.empty() || program.code.front().code != Instruction::Code::call) settle_due();
+  // An operation reads the clock when it starts, and so may a compiled task; any other first step has its time from here.
+  const auto first = program.code.empty() ? Instruction::Code::end : program.code.front().code;
+  if (first != Instruction::Code::call && first != Instruction::Code::compiled) settle_due();
   run_part(Part::task, program);
 }
 
@@ -102,6 +104,8 @@ void User::end_life() {
   population_.close_session(*this);
   clear_iteration();
   stop_watching();
+  if (compiled_) compiled_->close();
+  compiled_.reset();
   hand_back_all(/*for_user_too=*/true);
   records_.reset();
   locals_.reset();
@@ -166,7 +170,10 @@ User::Next User::fail_step(const Instruction& code, ErrorClass error, std::strin
   }
   settle_due();
   const bool is_call = code.code == Instruction::Code::call;
-  record_failure(is_call ? shard.plan().operations()[code.index].series : code.index, error, detail);
+  record_failure(is_call ? shard.plan().operations()[code.index].series
+                 : code.code == Instruction::Code::compiled ? shard.plan().task_uses()[code.index].failures
+                                                            : code.index,
+                 error, detail);
   if (UserObserver* observer = shard.observer()) observer->step_failed(*code.step, error, detail);
   blame_groups(error);
   return after_failure(code, error);

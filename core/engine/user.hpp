@@ -23,6 +23,7 @@
 
 namespace squall {
 
+class CompiledPass;
 class Population;
 class Shard;
 class UserObserver;
@@ -77,6 +78,7 @@ class User final : public Scope {
 
   // From the shard.
   void on_call_done(Call& call);
+  CompiledPass* compiled() { return compiled_.get(); }
   /// One of its strands waited for it, but may have left meanwhile: the end of a budget retires those who wait for it.
   void token_came();
 
@@ -93,7 +95,10 @@ class User final : public Scope {
   struct NextTurn : Deferred { User* user = nullptr; };
   std::uint64_t choice_turn = 0;   // the population's: its place among the tasks
 
+  enum class Next : std::uint8_t { go_on, stop };   // of the interpreter
+
  private:
+  friend class CompiledPass;
   enum class Part : std::uint8_t { none, connect, on_start, task, on_stop };
   using End = PartEnd;
   using Frame = Strand::Frame;
@@ -117,7 +122,6 @@ class User final : public Scope {
     Strand* const before_;
     Strand& strand_;
   };
-  enum class Next : std::uint8_t { go_on, stop };   // of the interpreter
   static constexpr std::uint64_t kStartDraws = std::uint64_t{1} << 32;   // on_start's are not those of the first iteration
   struct Held { std::uint32_t dataset, slot, record; bool for_user; };
   /// Of those who acquire exclusive records; user_records.cpp.
@@ -135,6 +139,10 @@ class User final : public Scope {
   /// What a strand waited for has come; it is gone afterwards when it was a branch's, and the last.
   void go_on(Strand& strand);
   void finish_call(Call& call);
+  /// Starts what has its arguments, its session and its tokens.
+  void launch(Call& call, const sq_value* args, std::uint32_t count, std::uint32_t flags);
+  void record_call(Call& call, Outcome outcome, ErrorClass error, std::string_view detail);
+  Next run_compiled(const Instruction& code);
   // Branches; user_parallel.cpp.
   Next begin_branches(const Instruction& code);
   bool begin_next_branch(Strand& parent);
@@ -213,6 +221,8 @@ class User final : public Scope {
   void record_is_free(RecordStore::Waiter& told);
   void leave_line(std::unique_ptr<RecordStore::Waiter> waiter, bool in_vain = true);
   void stop_watching(bool in_vain = true);
+  /// False: it stands in none.
+  bool leave_line_for_record();
   Next wait_at_barrier(const Instruction& code);
   void barrier_opened();
   Next pass_barrier();
@@ -243,6 +253,7 @@ class User final : public Scope {
   std::uint32_t ended_data_ = kNone;   // the dataset that had no record for this iteration
   std::unique_ptr<Records> records_;
   std::unique_ptr<Barrier::Waiter> gate_;   // while it waits at a barrier
+  std::unique_ptr<CompiledPass> compiled_;  // of those who have come to a compiled task
   std::unique_ptr<Value[]> locals_;
   std::unique_ptr<std::uint8_t[]> local_life_;  // 0 none, 1 iteration, 2 user
   std::unique_ptr<Value[]> states_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/compiled_pass.hpp"
 #include "engine/population.hpp"
 #include "engine/shard.hpp"
 #include "engine/user.hpp"
@@ -32,7 +33,6 @@ User::Next User::start_call(const Instruction& code) {
     }
   }
   std::string error;
-  const sq_protocol* protocol = shard.plan().protocols()[operation.protocol].protocol;
   Call& call = shard.take_call();
   const std::size_t count = operation.slots.size() + (operation.target_template ? 1 : 0);
   static sq_value no_values{};
@@ -64,32 +64,38 @@ User::Next User::start_call(const Instruction& code) {
   }
 
   static_cast<sq_call&>(call) = {};
-  call.struct_size = sizeof(sq_call);
-  call.shard = shard.handle();
   call.owner_data = this;
   call.user = this;
   call.strand = at_;
   call.operation = &operation;
+  call.events = nullptr;
   call.session = session;
+  at_->call = &call;
+  launch(call, args, static_cast<std::uint32_t>(count), at_->parent ? SQ_CALL_BESIDE : 0);
+  return Next::stop;
+}
+
+void User::launch(Call& call, const sq_value* args, std::uint32_t count, std::uint32_t flags) {
+  Shard& shard = population_.shard();
+  const BoundOperation& operation = *call.operation;
+  call.struct_size = sizeof(sq_call);
+  call.shard = shard.handle();
+  call.flags = flags;
   call.timeout_ns = static_cast<std::uint64_t>(operation.timeout_ns);
   call.start_ns = shard.loop().read_ns();
   if (at_->due_ns == kAtOnce) at_->due_ns = at_->ready_ns = call.start_ns;
   call.due_ns = std::min(at_->due_ns, call.start_ns);
   call.deadline_ns = call.start_ns + call.timeout_ns;
-  if (at_->parent) call.flags = SQ_CALL_BESIDE;
   shard.note_start(call.due_ns, at_->ready_ns, call.start_ns);
   ++population_.counts().operations_begun;
   look_outwards([&](Frame& frame) {
     if (frame.code->code == Instruction::Code::group && frame.begin_ns == 0) frame.begin_ns = call.due_ns;
     return true;
   });
-  at_->call = &call;
   shard.begin(call);
-  if (UserObserver* observer = shard.observer()) {
-    observer->call_begins(call, args, static_cast<std::uint32_t>(count));
-  }
-  protocol->start(session, operation.prepared, args, static_cast<std::uint32_t>(count), &call);
-  return Next::stop;
+  if (UserObserver* observer = shard.observer()) observer->call_begins(call, args, count);
+  const sq_protocol* protocol = shard.plan().protocols()[operation.protocol].protocol;
+  protocol->start(call.session, operation.prepared, args, count, &call);
 }
 
 bool User::read_output(Call& call, std::uint32_t output, const std::string& key, sq_value& out) {
@@ -148,7 +154,7 @@ std::optional<Value> User::read_capture(const Capture& capture, Call& call) {
 
 void User::judge(Call& call, Outcome& outcome, ErrorClass& error, std::string& detail) {
   const OperationStep& spec = *call.operation->spec;
-  if (call.is_cut) {
+  if (call.is_cut || (call.events && call.outcome == SQ_OUT_CANCELLED)) {   // by the stop, or by the compiled task itself
     outcome = Outcome::cancelled;
     return;
   }
@@ -185,7 +191,8 @@ void User::on_call_done(Call& call) {
   Strand& strand = *call.strand;
   {
     const At at(*this, strand);
-    finish_call(call);
+    if (call.events) compiled_->deliver(call);
+    else finish_call(call);
   }
   settle(strand);
 }
@@ -208,6 +215,29 @@ void User::finish_call(Call& call) {
     break;   // the innermost one's pass
   }
 
+  record_call(call, outcome, error, detail);
+
+  has_waited_ = true;
+  const std::uint64_t call_end_ns = call.end_ns;
+  at_->due_ns = at_->ready_ns = call_end_ns;
+  const Instruction& code = program_->code[at_->pc];
+  at_->call = nullptr;
+  shard.release(call);
+
+  if (outcome == Outcome::cancelled) return leave(End::cut, ErrorClass::none);
+  if (outcome != Outcome::ok) {
+    blame_groups(error);
+    if (!at_->must_end && after_failure(code, error) == Next::stop) return;
+  } else {
+    ++at_->pc;
+  }
+  if (at_->must_end) return leave(End::cut, ErrorClass::none);
+  run();
+}
+
+/// Its sample, and what the groups around it have of it.
+void User::record_call(Call& call, Outcome outcome, ErrorClass error, std::string_view detail) {
+  Shard& shard = population_.shard();
   Sample sample = sample_of(call.operation->series);
   sample.due_ns = shard.run_time(call.due_ns);
   sample.started_ns = shard.run_time(call.start_ns);
@@ -221,28 +251,11 @@ void User::finish_call(Call& call) {
   for (std::size_t phase = 0; phase < kSamplePhases; ++phase) sample.phases_ns[phase] = call.phase_ns[phase];
   sample.detail = detail;
   shard.record(sample);
-  if (UserObserver* observer = shard.observer()) tell_result(*observer, call, outcome, error, detail);
-
-  has_waited_ = true;
-  const std::uint64_t call_end_ns = call.end_ns;
-  at_->due_ns = at_->ready_ns = call_end_ns;
-  const Instruction& code = program_->code[at_->pc];
-  at_->call = nullptr;
-  shard.release(call);
-
   look_outwards([&](Frame& frame) {
-    if (frame.code->code == Instruction::Code::group) frame.end_ns = std::max(frame.end_ns, call_end_ns);
+    if (frame.code->code == Instruction::Code::group) frame.end_ns = std::max(frame.end_ns, call.end_ns);
     return true;
   });
-  if (outcome == Outcome::cancelled) return leave(End::cut, ErrorClass::none);
-  if (outcome != Outcome::ok) {
-    blame_groups(error);
-    if (!at_->must_end && after_failure(code, error) == Next::stop) return;
-  } else {
-    ++at_->pc;
-  }
-  if (at_->must_end) return leave(End::cut, ErrorClass::none);
-  run();
+  if (UserObserver* observer = shard.observer()) tell_result(*observer, call, outcome, error, detail);
 }
 
 }  // namespace squall

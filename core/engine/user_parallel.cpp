@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/compiled_pass.hpp"
 #include "engine/population.hpp"
 #include "engine/shard.hpp"
 #include "engine/user.hpp"
@@ -99,8 +100,7 @@ bool User::stop_waiting(Strand& strand) {
   if (gate_ && &strand == &main_) {
     leave_barrier();
     shard.loop().disarm(strand.wait);
-  } else if (records_ && records_->waiter && &strand == &main_) {
-    leave_line(std::move(records_->waiter));
+  } else if (&strand == &main_ && leave_line_for_record()) {
   } else if (strand.wait.armed) {
     shard.loop().disarm(strand.wait);
   } else if (strand.waits_for_token) {
@@ -113,6 +113,7 @@ bool User::stop_waiting(Strand& strand) {
 }
 
 void User::end_waiting(Strand& strand) {
+  if (compiled_ && compiled_->runs()) return compiled_->stop(End::cut);
   if (!stop_waiting(strand)) return;
   {
     const At at(*this, strand);

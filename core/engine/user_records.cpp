@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/compiled_pass.hpp"
 #include "engine/population.hpp"
 #include "engine/shard.hpp"
 #include "engine/user.hpp"
@@ -42,6 +43,12 @@ void User::leave_line(std::unique_ptr<RecordStore::Waiter> waiter, bool in_vain)
   waiter->user = nullptr;
   waiter->is_own = true;   // on its way to the loop, which runs it even when it closes
   waiter.release();
+}
+
+bool User::leave_line_for_record() {
+  if (!records_ || !records_->waiter) return false;
+  leave_line(std::move(records_->waiter));
+  return true;
 }
 
 User::Next User::acquire(const Instruction& code) {
@@ -132,6 +139,7 @@ void User::record_came() {
   const std::unique_ptr<RecordStore::Waiter> waiter = std::move(records_->waiter);
   at_->due_ns = at_->ready_ns = shard.loop().read_ns();
   waiter->store->note_wait(at_->due_ns - waiter->since_ns);
+  if (compiled_ && compiled_->runs()) return compiled_->record_came(waiter->record);
   hold(std::get<AcquireStep>(program_->code[at_->pc].step->what), waiter->record);
   ++at_->pc;
   run();
@@ -155,7 +163,7 @@ bool User::hand_back(std::uint32_t slot) {
 
 void User::hand_back(const Held& held) {
   RecordStore& store = population_.shard().records(held.dataset);
-  for (std::uint32_t column = 0; column < store.data().columns().size(); ++column) forget(held.slot + column);
+  for (std::uint32_t column = 0; held.slot != kNone && column < store.data().columns().size(); ++column) forget(held.slot + column);
   store.give_back(held.record);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/compiled_pass.hpp"
 #include "engine/population.hpp"
 #include "engine/shard.hpp"
 #include "engine/user.hpp"
@@ -121,10 +122,16 @@ User::Next User::step(const Instruction& code) {
     case Code::take: return take_record(code);
     case Code::barrier: return wait_at_barrier(code);
     case Code::metric: return note_metric(code);
+    case Code::compiled: return run_compiled(code);
     case Code::interrupt: leave(End::interrupted, ErrorClass::none); return Next::stop;
     case Code::end: leave(End::completed, ErrorClass::none); return Next::stop;
   }
   return Next::stop;
+}
+
+User::Next User::run_compiled(const Instruction& code) {
+  if (!compiled_) compiled_ = std::make_unique<CompiledPass>(*this);
+  return compiled_->runs() ? compiled_->woken() : compiled_->begin(code);
 }
 
 // No value is none, and a gap in the metric: what was to be read was not there.

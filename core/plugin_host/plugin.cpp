@@ -127,6 +127,7 @@ Result<Plugin> load_plugin(const std::filesystem::path& path, const sq_host* hos
   }
   plugin.protocol = static_cast<const sq_protocol*>(root.get_interface(SQ_PROTOCOL_V1));
   plugin.output = static_cast<const sq_output*>(root.get_interface(SQ_OUTPUT_V1));
+  plugin.tasks = static_cast<const sq_tasks*>(root.get_interface(SQ_TASKS_V1));
   if (plugin.protocol != nullptr) {
     const sq_protocol& p = *plugin.protocol;
     if (p.struct_size < sizeof(sq_protocol) || !p.name || !p.ops || !p.open || !p.close || !p.prepare ||
@@ -148,6 +149,16 @@ Result<Plugin> load_plugin(const std::filesystem::path& path, const sq_host* hos
     const sq_output& o = *plugin.output;
     if (o.struct_size < sizeof(sq_output) || !o.name || !o.open || !o.write || !o.close) {
       return refused(path, "its output table is incomplete");
+    }
+  }
+  if (plugin.tasks != nullptr) {
+    const sq_tasks& t = *plugin.tasks;
+    if (t.struct_size < sizeof(sq_tasks) || !t.name || !t.tasks || !t.task_open || !t.task_close || !t.user_open ||
+        !t.user_close || !t.run || !t.cancel) {
+      return refused(path, "its tasks table is incomplete");
+    }
+    for (const sq_task* const* task = t.tasks; *task; ++task) {
+      if ((*task)->struct_size < sizeof(sq_task) || !(*task)->name) return refused(path, "one of its tasks is incomplete");
     }
   }
   return plugin;

@@ -17,6 +17,7 @@ struct Plugin {
   const sq_plugin* root = nullptr;          // lives to the end of the process
   const sq_protocol* protocol = nullptr;    // the interfaces it has, or nullptr
   const sq_output* output = nullptr;
+  const sq_tasks* tasks = nullptr;
 };
 
 /// Looks at the ELF symbol table of `path` and says in one sentence what is wrong with it as a plugin:

@@ -49,6 +49,9 @@ Result<const Plugin*> Registry::load_file(const fs::path& path) {
                                std::string_view(loaded->protocol->name) == other->protocol->name;
     const bool same_output = loaded->output && other->output &&
                              std::string_view(loaded->output->name) == other->output->name;
+    if (loaded->tasks && other->tasks && std::string_view(loaded->tasks->name) == other->tasks->name) {
+      return Error{fmt::format("plugin {}: tasks '{}' are already offered by {}", real.string(), loaded->tasks->name, other->path.string())};
+    }
     if (same_protocol || same_output) {
       return Error{fmt::format("plugin {}: {} '{}' is already offered by {}", real.string(),
                                same_protocol ? "protocol" : "output",
@@ -70,6 +73,13 @@ const Plugin* Registry::find_protocol(std::string_view name) const {
 const Plugin* Registry::find_output(std::string_view name) const {
   for (const Plugin* plugin : plugins_) {
     if (plugin->output && name == plugin->output->name) return plugin;
+  }
+  return nullptr;
+}
+
+const Plugin* Registry::find_tasks(std::string_view name) const {
+  for (const Plugin* plugin : plugins_) {
+    if (plugin->tasks && name == plugin->tasks->name) return plugin;
   }
   return nullptr;
 }

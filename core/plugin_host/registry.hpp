@@ -30,6 +30,7 @@ class Registry {
   const std::vector<const Plugin*>& plugins() const { return plugins_; }
   const Plugin* find_protocol(std::string_view name) const;
   const Plugin* find_output(std::string_view name) const;
+  const Plugin* find_tasks(std::string_view name) const;   // "shop"
 
  private:
   const sq_host* host_;

@@ -24,6 +24,12 @@ std::vector<ParamInfo> params_of(const sq_param* const* list) {
   return params;
 }
 
+std::vector<std::string> texts_of(const char* const* list) {
+  std::vector<std::string> texts;
+  for (; list && *list; ++list) texts.emplace_back(*list);
+  return texts;
+}
+
 template <typename List>
 auto* find_named(List& list, std::string_view name) {
   const auto found = std::ranges::find_if(list, [&](const auto& item) { return item.name == name; });
@@ -34,6 +40,7 @@ auto* find_named(List& list, std::string_view name) {
 
 const ProtocolInfo* OperationCatalog::protocol(std::string_view name) const { return find_named(protocols, name); }
 const OutputInfo* OperationCatalog::output(std::string_view name) const { return find_named(outputs, name); }
+const TaskInfo* OperationCatalog::task(std::string_view full_name) const { return find_named(tasks, full_name); }
 
 const OperationInfo* OperationCatalog::operation(std::string_view full_name) const {
   const std::size_t dot = full_name.find('.');
@@ -73,6 +80,14 @@ void OperationCatalog::add(const sq_protocol& from, std::string_view plugin_id) 
 }
 
 void OperationCatalog::add(const sq_output& from) { outputs.push_back({text_of(from.name), params_of(from.options)}); }
+
+void OperationCatalog::add(const sq_tasks& from, std::string_view plugin_id) {
+  for (const sq_task* const* list = from.tasks; list && *list; ++list) {
+    const sq_task& task = **list;
+    tasks.push_back({text_of(from.name) + "." + text_of(task.name), std::string(plugin_id), params_of(task.options),
+                     texts_of(task.sets), texts_of(task.metrics), text_of(task.doc)});
+  }
+}
 
 std::vector<std::string> schemes_of(std::string_view protocol) {
   if (protocol == "http") return {"http", "https"};

@@ -47,20 +47,34 @@ struct OutputInfo {
   std::vector<ParamInfo> options;
 };
 
+/// A compiled task: a step of its own, and what a population may name as a task.
+struct TaskInfo {
+  std::string name;                         // "shop.browse"
+  std::string plugin;                       // id of the plugin
+  std::vector<ParamInfo> options;
+  std::vector<std::string> sets;            // variables that it gives to the scenario's steps
+  std::vector<std::string> metrics;         // that it reports
+  std::string doc;
+};
+
 struct OperationCatalog {
   std::vector<ProtocolInfo> protocols;
   std::vector<OutputInfo> outputs;
+  std::vector<TaskInfo> tasks;
 
   const ProtocolInfo* protocol(std::string_view name) const;
   const OutputInfo* output(std::string_view name) const;
   /// "http.get"; nullptr when nothing of that name is loaded.
   const OperationInfo* operation(std::string_view full_name) const;
+  /// "shop.browse"; nullptr when nothing of that name is loaded.
+  const TaskInfo* task(std::string_view full_name) const;
   /// "http.get", "http.post" … for hints.
   std::vector<std::string> operation_names() const;
 
   /// Copies what a plugin describes. Thread: any; the descriptors are immutable.
   void add(const sq_protocol& protocol, std::string_view plugin_id);
   void add(const sq_output& output);
+  void add(const sq_tasks& tasks, std::string_view plugin_id);
 };
 
 /// Address schemes that a protocol understands: http and https for "http"; its own name, with and without

@@ -119,6 +119,7 @@ Dataset Decoder::read_dataset(const Node& key, const MapReader& map, Pick pick) 
   if (data.size() == 0) {
     error(*file, fmt::format("'{}' has no records{}", path, how.where.empty() ? "" : " that `where` leaves"));
   }
+  data.name = key.text;
   data.file = path;
   if (const std::string left_out = data.left_out_text(); !left_out.empty()) warn(file->mark, left_out);
   return data;

@@ -32,6 +32,8 @@ void Decoder::collect_made(const Node& steps, Made& made) {
         if (from == nullptr || !from->is_scalar()) continue;
         for (std::uint32_t d = 0; d < scenario_.datasets.size(); ++d)
           if (scenario_.datasets[d]->name == from->text) add(as ? *as : *from, as ? as->text : from->text, d, step_keeps);
+      } else if (const TaskInfo* compiled = catalog_.task(word)) {
+        for (const std::string& name : compiled->sets) add(step.keys[i], name, kNone, step_keeps);
       } else if (word == "do" && what.is_scalar()) {
         made.does.insert(what.text);
       } else if (word == "either") {

@@ -113,7 +113,7 @@ void Decoder::decode_plugins(const Node* node) {
       unknown(key, "plugin", key.text, names);
       continue;
     }
-    if (info == nullptr) continue;  // a library without a protocol: its tasks are not described yet
+    if (info == nullptr) continue;  // a library without a protocol: its tasks have options of their own
     ValueMap values = decode_options(options, info->options, fmt::format("in plugin '{}'", key.text), NameScope{.args = true}, true);
     scenario_.protocols[protocol_index(key.text, key.mark)].options = std::move(values);
   }

@@ -128,7 +128,7 @@ std::optional<Step> Decoder::decode_step(const Node& given, const StepPlace& pla
       is_bad = true;
       continue;
     }
-    if (control || catalog_.operation(key.text)) {
+    if (control || catalog_.operation(key.text) || catalog_.task(key.text)) {
       if (main) {
         error(key, fmt::format("a step does one thing; this one has '{}' already", node.keys[*main].text), "begin the next step with '- '");
         is_bad = true;
@@ -173,7 +173,8 @@ std::optional<Step> Decoder::decode_step(const Node& given, const StepPlace& pla
 
   const Node& key = node.keys[*main];
   const Node& value = node.items[*main];
-  const bool is_operation = find_key(kControlKeys, key.text) == nullptr;
+  const bool is_compiled = catalog_.task(key.text) != nullptr;
+  const bool is_operation = !is_compiled && find_key(kControlKeys, key.text) == nullptr;
   const auto takes = [&](std::string_view beside) {
     const std::string_view word = key.text;
     if (beside == "expect" || beside == "capture") return is_operation;
@@ -182,6 +183,7 @@ std::optional<Step> Decoder::decode_step(const Node& given, const StepPlace& pla
     if (beside == "else") return word == "if";
     if (beside == "type") return is_operation || word == "until" || word == "group";
     if (beside == "tags") return is_operation || word == "group";
+    if (is_compiled) return beside == "on_failure";
     const bool takes_value = word == "set" || word == "acquire" || word == "take";
     if (beside == "keep") return is_operation || takes_value;
     return is_operation || takes_value || word == "until" || word == "group" || word == "if" || word == "repeat" || word == "barrier";
@@ -194,7 +196,8 @@ std::optional<Step> Decoder::decode_step(const Node& given, const StepPlace& pla
   step.mark = key.mark;
   if (const Node* failure = node.find("on_failure")) step.on_failure = static_cast<OnFailure>(word(*failure, "'on_failure'", kOnFailure));
   if (const Node* keep = node.find("keep"); keep && keep->text != "user") error(*keep, "'keep' takes the word user");
-  if (is_operation) step.what = decode_operation(node, key, value, place);
+  if (is_compiled) decode_compiled(key, value, place, step);
+  else if (is_operation) step.what = decode_operation(node, key, value, place);
   else decode_control(node, key, value, place, step);
   return step;
 }

@@ -147,6 +147,9 @@ class Decoder {
   void decode_barrier(const Node& key, const Node& value, Step& out);
   /// Who has to come to the barriers that want all.
   void count_barriers();
+  void add_compiled_tasks(Node& tasks, const Node& populations);
+  void decode_compiled(const Node& key, const Node& value, const StepPlace& place, Step& out);
+  void hand_names_to_compiled();
   void decode_metric(const Node& key, const Node& value, const StepPlace& place, Step& out);
   void decode_until(const Node& step, const Node& key, const Node& value, const StepPlace& place, Step& out);
   Steps inner_steps(const Node& step, const Node& key, const StepPlace& place);
@@ -276,6 +279,7 @@ class Decoder {
   Locals all_locals_;                                // of every task: what payloads see
   std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> slots_;
   std::vector<std::pair<std::uint32_t, Node>> after_;  // population, where its `after` stands
+  bool has_compiled_ = false;                        // a step of a plugin's tasks
   std::set<std::uint32_t> said_to_wrap_;             // datasets with `on_end: wrap` written down
   std::map<std::string, std::uint32_t, std::less<>> state_ids_;  // one walk that two templates share
   std::uint32_t locals_ = 0, states_ = 0;

@@ -62,7 +62,7 @@ constexpr Key kDataset[] = {
 };
 
 constexpr Key kPlugin[] = {
-    {"library", "file name", "a plugin of your own, looked for in the plugin directories"},
+    {"library", "file", "a plugin of your own: C++ source or a library, beside the scenario or in a plugin directory"},
 };
 
 constexpr Key kTask[] = {

@@ -40,16 +40,17 @@ void Decoder::decode(const Node& root) {
   if (const Node* name = map["scenario"]) scenario_.name = text(*name, {}, "'scenario'");
   if (const Node* description = map["description"]) scenario_.description = text(*description, {}, "'description'");
   if (const Node* seed = map["seed"]) scenario_.seed = whole(*seed, {}, "'seed'").value_or(0);
-  for (const char* needed : {"tasks", "populations"})
-    if (!map[needed]) error(root.mark, 1, fmt::format("a scenario needs '{}'", needed));
+  Node tasks = map["tasks"] ? *map["tasks"] : Node{}, populations = map["populations"] ? *map["populations"] : Node{};
+  add_compiled_tasks(tasks, populations);
+  if (tasks.is_null() && !map["tasks"]) error(root.mark, 1, "a scenario needs 'tasks'");
+  if (!map["populations"]) error(root.mark, 1, "a scenario needs 'populations'");
 
   // Names first, then what uses them.
   decode_data(map["data"]);
-  Node tasks = map["tasks"] ? *map["tasks"] : Node{}, populations = map["populations"] ? *map["populations"] : Node{};
   population_each_ = expand_for_each(populations, "population");
   add_probes(map["probes"], tasks, populations);
   add_setup(root, tasks, populations);
-  decode_tasks(map["tasks"] ? &tasks : nullptr);
+  decode_tasks(&tasks);
   decode_populations(map["populations"] ? &populations : nullptr);
   collect_names();
   collect_setup_names();
@@ -66,6 +67,7 @@ void Decoder::decode(const Node& root) {
     decode_population(populations_node_.items[i], scenario_.populations[i], populations_node_.keys[i]);
   }
   reader_ = nullptr;
+  hand_names_to_compiled();
   check_circles();
   check_traces();
   check_for_each();
@@ -171,6 +173,7 @@ void add_written_names(const Node& node, std::vector<std::string>& names) {
 /// What thresholds may name: of the whole scenario, or of what --only or the profile leaves.
 ThresholdNames Decoder::threshold_names(bool is_whole) const {
   ThresholdNames names;
+  names.has_late_steps = has_compiled_;
   for (const MetricSpec& metric : scenario_.metrics) {
     names.metrics.push_back({metric.name, metric.unit, metric.is_probe});
   }
@@ -253,8 +256,8 @@ LoadResult load_scenario(const std::string& path, const OperationCatalog& catalo
   return load_scenario_text(std::move(*text), path, std::filesystem::path(path).parent_path().string(), catalog, options);
 }
 
-std::vector<std::string> plugin_libraries(const std::string& path) {
-  std::vector<std::string> libraries;
+std::vector<PluginLibrary> plugin_libraries(const std::string& path) {
+  std::vector<PluginLibrary> libraries;
   const auto text = read_text(path);
   if (!text) return libraries;
   Diagnostics ignored;
@@ -262,7 +265,7 @@ std::vector<std::string> plugin_libraries(const std::string& path) {
   const Node* plugins = root.find("plugins");
   if (plugins == nullptr || !plugins->is_map()) return libraries;
   for (const Node& options : plugins->items)
-    if (const Node* library = options.find("library"); library && library->is_scalar()) libraries.push_back(library->text);
+    if (const Node* library = options.find("library"); library && library->is_scalar()) libraries.push_back({library->text, library->mark});
   return libraries;
 }
 

@@ -53,8 +53,9 @@ LoadResult load_scenario(const std::string& path, const OperationCatalog& catalo
 LoadResult load_scenario_text(std::string text, const std::string& name, const std::string& folder,
                               const OperationCatalog& catalog, const LoadOptions& options = {});
 
-/// `plugins.X.library` of a file, before any plugin is loaded; empty when the file cannot be read.
-std::vector<std::string> plugin_libraries(const std::string& path);
+/// `plugins.X.library` of a file, before any plugin is loaded; none when the file cannot be read.
+struct PluginLibrary { std::string file; Mark mark; };
+std::vector<PluginLibrary> plugin_libraries(const std::string& path);
 
 /// Of one population, as its plan has it.
 struct PlannedLoad {

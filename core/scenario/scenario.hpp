@@ -135,10 +135,12 @@ struct MetricStep { std::uint32_t metric = 0; Template value; };
 struct ReleaseStep { std::uint32_t slot = 0; };
 struct InterruptStep {};
 struct DoStep { std::uint32_t task = 0; };
+/// A task of a plugin (squall.tasks/1).
+struct CompiledStep { std::string name; ValueMap options; };   // "shop.browse"
 
 struct Step {
   std::variant<OperationStep, WaitStep, RepeatStep, IfStep, EitherStep, ParallelStep, SetStep, UntilStep, GroupStep,
-               AcquireStep, ReleaseStep, TakeStep, BarrierStep, MetricStep, InterruptStep, DoStep> what;
+               AcquireStep, ReleaseStep, TakeStep, BarrierStep, MetricStep, InterruptStep, DoStep, CompiledStep> what;
   std::optional<OnFailure> on_failure;        // not given: proceed, in on_start stop_user
   Mark mark;
 };
@@ -265,6 +267,10 @@ struct Scenario {
   std::vector<ThresholdSpec> thresholds;
   std::vector<OutputSpec> outputs;
   RunSpec run;
+  // For compiled tasks, which ask by name while the run goes on; empty without one.
+  bool has_compiled = false;
+  std::map<std::string, std::uint32_t> local_names;   // slots of variables
+  std::map<std::string, Value> vars;
   std::vector<std::string> warnings;          // "users 50 can never fit 10 records" …
   std::vector<std::string> secrets;           // values of ${secret.NAME}: who prints something masks them
 

@@ -335,6 +335,11 @@ Json step_schema(const OperationCatalog& catalog) {
       step["properties"][name] = operation_schema(operation);
       add(name);
     }
+  for (const TaskInfo& task : catalog.tasks) {
+    step["properties"][task.name] = params_schema(task.options, true);
+    step["properties"][task.name]["description"] = task.doc;
+    add(task.name);
+  }
   add_properties(step, table("control step"));
   for (const Key& key : table("control step").keys)
     if (!key.is_later) add(std::string(key.name));

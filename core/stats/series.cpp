@@ -45,6 +45,7 @@ std::string_view load_model_name(LoadModel model) {
 std::uint32_t SeriesTable::intern(SeriesKey key) {
   std::sort(key.tags.begin(), key.tags.end());
   std::string text = text_of(key);
+  const std::lock_guard lock(mutex_);
   if (const auto known = by_text_.find(text); known != by_text_.end()) return known->second;
   if (keys_.size() >= limit_) {
     ++overflowed_;
@@ -56,10 +57,25 @@ std::uint32_t SeriesTable::intern(SeriesKey key) {
     text = text_of(key);
     if (const auto known = by_text_.find(text); known != by_text_.end()) return known->second;
   }
-  const std::uint32_t number = size();
+  const auto number = static_cast<std::uint32_t>(keys_.size());
   keys_.push_back(std::move(key));
   by_text_.emplace(std::move(text), number);
   return number;
+}
+
+std::uint32_t SeriesTable::size() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::uint32_t>(keys_.size());
+}
+
+const SeriesKey& SeriesTable::key(std::uint32_t series) const {
+  const std::lock_guard lock(mutex_);
+  return keys_[series];
+}
+
+std::uint64_t SeriesTable::overflowed() const {
+  const std::lock_guard lock(mutex_);
+  return overflowed_;
 }
 
 }  // namespace squall

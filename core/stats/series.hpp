@@ -1,10 +1,11 @@
 // What samples are added up by: population, task, name, operation, type and tags, known by a small
-// number.  The table is filled while the plan is compiled (one thread) and only read by shards; a
-// bound keeps data in names from growing it without end.
+// number.  The table is filled while the plan is compiled, and by compiled tasks while the run goes on;
+// a bound keeps data in names from growing it without end.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -37,6 +38,7 @@ struct SeriesKey {
   friend auto operator<=>(const SeriesKey&, const SeriesKey&) = default;
 };
 
+/// Thread: any.
 class SeriesTable {
  public:
   static constexpr std::uint32_t kDefaultLimit = 10'000;
@@ -46,11 +48,12 @@ class SeriesTable {
   /// limit: the number of `__other__` of that population, task and kind, and overflowed() grows.
   std::uint32_t intern(SeriesKey key);
 
-  std::uint32_t size() const { return static_cast<std::uint32_t>(keys_.size()); }
-  const SeriesKey& key(std::uint32_t series) const { return keys_[series]; }  // stays where it is
-  std::uint64_t overflowed() const { return overflowed_; }
+  std::uint32_t size() const;
+  const SeriesKey& key(std::uint32_t series) const;  // stays where it is
+  std::uint64_t overflowed() const;
 
  private:
+  mutable std::mutex mutex_;
   std::uint32_t limit_;
   std::uint64_t overflowed_ = 0;
   std::deque<SeriesKey> keys_;

@@ -61,6 +61,7 @@ struct ThresholdNames {
     bool is_probe = false;
   };
   std::vector<Metric> metrics;
+  bool has_late_steps = false;   // compiled tasks name theirs while the run goes on: any name may be one
 };
 /// Decides what a name means: scope `any` becomes the first of step, task and population that is
 /// called so.  A name that is none of these is a mistake.

@@ -453,6 +453,7 @@ std::optional<ThresholdError> resolve_threshold(Threshold& rule, const Threshold
   if (rule.scope != ThresholdScope::any) {
     for (const auto& kind : kinds) {
       if (kind.scope != rule.scope || contains(*kind.list, rule.name)) continue;
+      if (rule.scope == ThresholdScope::step && names.has_late_steps) continue;
       return ThresholdError{"no " + std::string(kind.word) + " is called " + quoted(rule.name),
                             offset, nearest(rule.name, {kind.list})};
     }
@@ -461,6 +462,10 @@ std::optional<ThresholdError> resolve_threshold(Threshold& rule, const Threshold
   for (const auto& kind : kinds) {  // the nearest: a step, then a task, then a population
     if (!contains(*kind.list, rule.name)) continue;
     rule.scope = kind.scope;
+    return std::nullopt;
+  }
+  if (names.has_late_steps) {
+    rule.scope = ThresholdScope::step;
     return std::nullopt;
   }
   return ThresholdError{"no step, task or population is called " + quoted(rule.name), offset,

@@ -41,7 +41,7 @@ def line_of(text, offset):
 FILES = {"users.csv": "name,site\nanna,A\nbert,B\ncarl,A\n", "access.log": '192.0.2.1 - - [08/Mar/2026:20:00:00 +0000] "GET / HTTP/1.1" 200 878 "-" "a browser"\n',
          "people.csv": "name,city\nanna,A\n", "rooms.txt": "room,site\n1,A\n", "pages.jsonl": '{"path": "/"}\n',
          "pages.csv": "path,revision\n/,1\n", "waits.csv": "wait\n1\n", "lane.json": "{}", "payloads/air.json": '{"no2": ${no2}}',
-         "big.bin": "0" * 100, "devices.csv": "cert,key\n" + "ca.pem,ca.pem\n" * 3, "ca.pem": "",
+         "shop.cpp": (root / "examples/tasks/shop.cpp").read_text(), "big.bin": "0" * 100, "devices.csv": "cert,key\n" + "ca.pem,ca.pem\n" * 3, "ca.pem": "",
          **{f"device-{n}.{end}": "" for n in range(3) for end in ("pem", "key")}}
 FRAME = {"targets": "targets: { default: http://127.0.0.1:1, site: http://127.0.0.1:1, broker: mqtt://127.0.0.1:2, metrics: http://127.0.0.1:3 }",
          "tasks": "tasks: { look: [ http.get: { to: site, path: /, name: page } ] }",

@@ -125,8 +125,13 @@ Script& script() {
   return instance;
 }
 
+std::vector<std::string>& more_plugins() {
+  static std::vector<std::string> plugins;
+  return plugins;
+}
+
 const Plugin& scripted_plugin() {
-  static const Plugin plugin{"script", &kPlugin, &kProtocol, nullptr};
+  static const Plugin plugin{"script", &kPlugin, &kProtocol, nullptr, nullptr};
   return plugin;
 }
 
@@ -193,6 +198,9 @@ VirtualRun::VirtualRun(const Scenario& scenario, std::uint32_t shards, std::vect
   sq_error error{};
   plugin_init(extensions_.host(), &error);
   registry_.add(scripted_plugin());
+  for (const std::string& file : more_plugins()) {
+    if (auto loaded = registry_.load_file(file); !loaded) ADD_FAILURE() << loaded.error().text;
+  }
   plan_ = Plan::make(scenario, registry_, errors_);
   ControllerOptions options;
   options.shards = shards;

@@ -39,6 +39,9 @@ struct Script {
 };
 Script& script();
 
+/// Files of further plugins of the runs to come.
+std::vector<std::string>& more_plugins();
+
 /// Protocol "script" with the operations do, login, logout, other.
 const Plugin& scripted_plugin();
 

@@ -1,5 +1,6 @@
 // Files that are no plugin of this squall are refused in one sentence, and none of their code runs: each
 // bad library has a constructor that would leave a file behind.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -91,7 +92,9 @@ TEST_F(Refusal, AnotherMinorIsNamedWithBothVersions) {
                "static const sq_plugin p = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_ABI_MINOR + 7, \"a\", \"1\", \"\", \"\", "
                "\"cc\", 0, init, 0, get};\n"
                "SQ_EXPORT const sq_plugin *squall_plugin_entry_v1(void) { return &p; }"));
-  EXPECT_NE(text.find("needs plugin ABI 0.8, this squall has 0.1 (plugin built with: cc)"), std::string::npos) << text;
+  const std::string both = fmt::format("needs plugin ABI {0}.{1}, this squall has {0}.{2} (plugin built with: cc)", SQ_ABI_MAJOR,
+                                       SQ_ABI_MINOR + 7, SQ_ABI_MINOR);
+  EXPECT_NE(text.find(both), std::string::npos) << text;
 }
 
 TEST(Registry, FindsThePluginsOfTheBuildByName) {

@@ -464,7 +464,10 @@ populations: { p: { load: { users: 1 } } }
 
 TEST_F(LoaderTest, LibrariesAreFoundBeforePluginsAreLoaded) {
   file("s.yaml", "plugins: { my-tasks: { library: libmy_tasks.so }, job: {} }\n");
-  EXPECT_EQ(plugin_libraries((folder_ / "s.yaml").string()), std::vector<std::string>{"libmy_tasks.so"});
+  const auto libraries = plugin_libraries((folder_ / "s.yaml").string());
+  ASSERT_EQ(libraries.size(), 1u);
+  EXPECT_EQ(libraries[0].file, "libmy_tasks.so");
+  EXPECT_EQ(libraries[0].mark.column, 33u);
   EXPECT_TRUE(plugin_libraries((folder_ / "absent.yaml").string()).empty());
 }
 

@@ -12,17 +12,17 @@ namespace {
 
 constexpr std::int64_t kMs = 1'000'000;
 
-SeriesTable table_of(int series) {
-  SeriesTable table;
-  for (int i = 0; i < series; ++i) {
-    SeriesKey key;
-    key.population = i % 2 == 0 ? "visitors" : "air";
-    key.task = "visit";
-    key.name = std::to_string(series - i);
-    table.intern(key);
+struct TableOf : SeriesTable {
+  explicit TableOf(int series) {
+    for (int i = 0; i < series; ++i) {
+      SeriesKey key;
+      key.population = i % 2 == 0 ? "visitors" : "air";
+      key.task = "visit";
+      key.name = std::to_string(series - i);
+      intern(key);
+    }
   }
-  return table;
-}
+};
 
 MergerOptions options_for(std::uint32_t sources, std::int64_t warmup_ns = 0) {
   MergerOptions options;
@@ -104,7 +104,7 @@ void expect_equal(const Snapshot& a, const Snapshot& b) {
 
 // T6, T8: any partition over 1..64 shards, in any order, with records that come twice.
 TEST(Merger, AnyPartitionOrderAndRepetitionGiveTheSameSums) {
-  const SeriesTable table = table_of(10);
+  const TableOf table(10);
   constexpr int kSamples = 3'000;
   Merger whole(table, options_for(1, 2'000 * kMs));
   for (const WindowRecord& record : records_of(1, 5, kSamples)) EXPECT_TRUE(whole.apply(record));
@@ -136,7 +136,7 @@ TEST(Merger, AnyPartitionOrderAndRepetitionGiveTheSameSums) {
 
 // The windows handed out for the timeline add up to the same.
 TEST(Merger, WindowsAddUpToTheTotals) {
-  const SeriesTable table = table_of(10);
+  const TableOf table(10);
   Merger merger(table, options_for(3, 2'000 * kMs));
   std::map<std::int64_t, std::shared_ptr<const MergedWindow>> newest;
   const auto take = [&](bool all) {
@@ -168,7 +168,7 @@ TEST(Merger, WindowsAddUpToTheTotals) {
 }
 
 TEST(Merger, ALostRecordIsMissedByNumberAndATamperedOneByItsTotals) {
-  const SeriesTable table = table_of(10);
+  const TableOf table(10);
   std::vector<WindowRecord> records = records_of(1, 3, 2'000);
   ASSERT_GT(records.size(), 3u);
   Merger lossy(table, options_for(1));
@@ -188,7 +188,7 @@ TEST(Merger, ALostRecordIsMissedByNumberAndATamperedOneByItsTotals) {
 }
 
 TEST(Merger, AWindowIsHandedOutWhenAllHaveItAndAgainWhenALateRecordComes) {
-  const SeriesTable table = table_of(2);
+  const TableOf table(2);
   Merger merger(table, options_for(2));
   const auto record = [](std::uint32_t source, std::uint64_t sequence, std::int64_t window) {
     WindowRecord r;
@@ -223,7 +223,7 @@ TEST(Merger, AWindowIsHandedOutWhenAllHaveItAndAgainWhenALateRecordComes) {
 }
 
 TEST(Merger, OldWindowsAreForgottenAndTheirLateRecordsStillCount) {
-  const SeriesTable table = table_of(2);
+  const TableOf table(2);
   MergerOptions options = options_for(1);
   options.keep_windows = 10;
   Merger merger(table, options);
@@ -245,7 +245,7 @@ TEST(Merger, OldWindowsAreForgottenAndTheirLateRecordsStillCount) {
 }
 
 TEST(Merger, BusyStreaksAreCountedAfterTheWarmUpInAnyOrder) {
-  const SeriesTable table = table_of(2);
+  const TableOf table(2);
   std::vector<WindowRecord> records;
   for (std::uint64_t i = 0; i < 300; ++i) {
     WindowRecord r;
@@ -268,7 +268,7 @@ TEST(Merger, BusyStreaksAreCountedAfterTheWarmUpInAnyOrder) {
 }
 
 TEST(Merger, PopulationsAddUpAndRememberTheirPeak) {
-  const SeriesTable table = table_of(2);
+  const TableOf table(2);
   Merger merger(table, options_for(2));
   const std::uint64_t users[2][3] = {{1, 5, 2}, {3, 4, 0}};
   for (std::uint32_t source = 0; source < 2; ++source) {

@@ -39,7 +39,7 @@ void print_plan(const Scenario& scenario, const Plan& plan, const std::vector<Th
 }  // namespace
 
 int check_command(const Options& options) {
-  const auto toolbox = load_toolbox(options.plugin_path);
+  const auto toolbox = load_toolbox(options.plugin_path, options.file);
   if (!toolbox) return kPluginNotLoaded;
   LoadResult loaded = load_scenario(options.file, toolbox->catalog, options.load);
   Diagnostics& diagnostics = loaded.diagnostics;

@@ -94,6 +94,10 @@ int run_program(int argc, char** argv) {
   plugins->add_flag("--json", options.as_json, "as JSON");
   with_environment(plugins->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
 
+  CLI::App* build = app.add_subcommand("build", "one C++ file of tasks, a protocol or an output to a plugin; flags for the compiler stand behind --");
+  build->add_option("FILE", options.file, "its source")->required();
+  build->add_option("-o,--output", options.build_output, "the library; libNAME.so beside the source when absent");
+
   CLI::App* schema = app.add_subcommand("schema", "the scenario language as a JSON Schema, for editors");
   schema->add_flag("--keys", options.keys_only, "a line for each key instead: map, key, type, meaning");
   with_environment(schema->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
@@ -118,7 +122,7 @@ int run_program(int argc, char** argv) {
   // What stands behind -- belongs to the program that is called, flags and all. (CLI11 takes it for the end of the
   // verb as soon as a word has come before it.)
   std::vector<std::string> behind;
-  const bool is_call = argc > 1 && (std::string_view(argv[1]) == "call" ||
+  const bool is_call = argc > 1 && (std::string_view(argv[1]) == "call" || std::string_view(argv[1]) == "build" ||
                                     std::ranges::any_of(shorts, [&](const auto& verb) { return std::string_view(argv[1]) == verb.first; }));
   for (int i = 2; is_call && i < argc; ++i) {
     if (std::string_view(argv[i]) != "--") continue;
@@ -155,6 +159,7 @@ int run_program(int argc, char** argv) {
     return call_command(std::move(options));
   }
   if (plugins->parsed()) return plugins_command(options);
+  if (build->parsed()) return build_command(options);
   if (schema->parsed()) return schema_command(options);
   if (create->parsed()) return new_command(options);
   if (version->parsed()) {

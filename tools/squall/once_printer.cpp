@@ -339,6 +339,11 @@ std::string OncePrinter::arguments(const Call& call, const sq_value* args, std::
     }
     text += fmt::format("{}> {}: {}\n", kIndent, described.name, value_text(value, described.unit, described.flags & SQ_P_SECRET));
   }
+  for (const LateSlot& late : call.operation->late_slots) {
+    if (late.param == SQ_PARAM_TO || slot >= count) continue;
+    const sq_param& described = *call.operation->op->params[late.param];
+    text += fmt::format("{}> {}: {}\n", kIndent, described.name, value_text(args[slot++], described.unit, described.flags & SQ_P_SECRET));
+  }
   return text;
 }
 

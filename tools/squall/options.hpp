@@ -36,6 +36,8 @@ struct Options {
   // squall plugins
   std::string plugin_verb, plugin_name;
 
+  std::string build_output;                    // squall build FILE.cpp -o libx.so
+
   // squall schema
   bool keys_only = false;
 
@@ -51,6 +53,7 @@ int run_command(const Options& options);
 int check_command(const Options& options);
 int call_command(Options options);
 int plugins_command(const Options& options);
+int build_command(const Options& options);
 int schema_command(const Options& options);
 int new_command(const Options& options);
 int new_from_har(const Options& options);

@@ -36,6 +36,10 @@ void print_params(const char* title, const std::vector<ParamInfo>& params) {
   }
 }
 
+std::string_view kind_of(const Plugin& plugin) {
+  return plugin.protocol ? "protocol" : plugin.output ? "output" : plugin.tasks ? "tasks" : "-";
+}
+
 int print_info(const Toolbox& toolbox, const std::string& name) {
   if (const OperationInfo* operation = toolbox.catalog.operation(name)) {
     fmt::print("{}: {}\n", name, operation->doc);
@@ -56,7 +60,14 @@ int print_info(const Toolbox& toolbox, const std::string& name) {
     print_params("options", output->options);
     return 0;
   }
-  fmt::print(stderr, "squall: no operation, protocol or output '{}'; there are:", name);
+  if (const TaskInfo* task = toolbox.catalog.task(name)) {
+    fmt::print("{}: {}\n", name, task->doc);
+    print_params("options", task->options);
+    for (const std::string& variable : task->sets) fmt::print("  sets {}\n", variable);
+    for (const std::string& metric : task->metrics) fmt::print("  metric {}\n", metric);
+    return 0;
+  }
+  fmt::print(stderr, "squall: no operation, protocol, output or task '{}'; there are:", name);
   for (const std::string& known : toolbox.catalog.operation_names()) fmt::print(stderr, " {}", known);
   fmt::print(stderr, "\n");
   return kBadCommandLine;
@@ -74,8 +85,8 @@ void print_json(const Toolbox& toolbox) {
       }
     }
     list.push_back({{"id", plugin->root->id},
-                    {"name", plugin->protocol ? plugin->protocol->name : plugin->output ? plugin->output->name : ""},
-                    {"kind", plugin->protocol ? "protocol" : "output"},
+                    {"name", plugin->protocol ? plugin->protocol->name : plugin->output ? plugin->output->name : plugin->tasks ? plugin->tasks->name : ""},
+                    {"kind", kind_of(*plugin)},
                     {"version", plugin->root->version},
                     {"abi", fmt::format("{}.{}", plugin->root->abi_major, plugin->root->abi_minor)},
                     {"path", plugin->path.string()},
@@ -100,8 +111,11 @@ int plugins_command(const Options& options) {
   }
   for (const Plugin* plugin : toolbox->registry.plugins()) {
     fmt::print("{:<22} {:<8} {:<9} ABI {}.{}  {}\n", plugin->root->id, plugin->root->version,
-               plugin->protocol ? "protocol" : "output", plugin->root->abi_major, plugin->root->abi_minor,
+               kind_of(*plugin), plugin->root->abi_major, plugin->root->abi_minor,
                plugin->root->description ? plugin->root->description : "");
+    for (const TaskInfo& task : toolbox->catalog.tasks) {
+      if (task.plugin == plugin->root->id) fmt::print("    {:<20} {}\n", task.name, task.doc);
+    }
     if (!plugin->protocol) continue;
     if (const ProtocolInfo* protocol = toolbox->catalog.protocol(plugin->protocol->name)) {
       for (const OperationInfo& operation : protocol->operations) {

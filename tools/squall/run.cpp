@@ -97,6 +97,7 @@ std::vector<OutputSpec> all_outputs(const Toolbox& toolbox, const Scenario& scen
 
 std::vector<Diagnostic> add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOptions& options) {
   ThresholdNames names;
+  names.has_late_steps = scenario.has_compiled;
   for (std::uint32_t i = 0; i < plan.series().size(); ++i) names.steps.push_back(plan.series().key(i).name);
   for (const Task& task : scenario.tasks) names.tasks.push_back(task.name);
   for (const MetricSpec& metric : scenario.metrics) {
@@ -228,7 +229,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
 }
 
 int run_command(const Options& options) {
-  const auto toolbox = load_toolbox(options.plugin_path);
+  const auto toolbox = load_toolbox(options.plugin_path, options.file);
   if (!toolbox) return kPluginNotLoaded;
   const LoadResult loaded = load_scenario(options.file, toolbox->catalog, options.load);
   const std::string text = loaded.diagnostics.print();

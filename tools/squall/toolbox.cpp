@@ -4,7 +4,10 @@
 
 #include <cstdio>
 
+#include "build.hpp"
 #include "engine/host_api.hpp"
+#include "scenario/files.hpp"
+#include "scenario/loader.hpp"
 
 namespace squall {
 namespace {
@@ -14,11 +17,38 @@ void write_log(std::uint32_t level, std::string_view text) {
   fmt::print(stderr, "squall: {}{}\n", level >= SQ_LOG_ERROR ? "error: " : "", text);
 }
 
+/// `plugins.NAME.library`: a file beside the scenario, source or compiled; a name without a folder may also be in the
+/// plugin directories, where all are loaded anyway.
+Result<bool> load_library(Registry& registry, const std::string& scenario, const std::string& library,
+                          const std::vector<std::filesystem::path>& directories) {
+  const std::string folder = std::filesystem::path(scenario).parent_path().string();
+  std::filesystem::path file;
+  if (const std::string why = refuse_path(folder, library, file); !why.empty()) {
+    std::error_code error;
+    for (const auto& directory : directories) {
+      if (library.find('/') == library.npos && std::filesystem::exists(directory / library, error)) {
+        auto loaded = registry.load_file(directory / library);
+        if (!loaded) return loaded.error();
+        return true;
+      }
+    }
+    return Error{why};
+  }
+  if (is_source(file)) {
+    auto built = build_plugin(file, {}, {});
+    if (!built) return built.error();
+    file = *built;
+  }
+  auto loaded = registry.load_file(file);
+  if (!loaded) return loaded.error();
+  return true;
+}
+
 }  // namespace
 
 Toolbox::Toolbox() : extensions(write_log), registry(extensions) { offer_host_tables(extensions); }
 
-std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path) {
+std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std::string& scenario) {
   auto toolbox = std::make_unique<Toolbox>();
   const auto directories = plugin_directories(plugin_path);
   if (directories.empty()) {
@@ -31,9 +61,19 @@ std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path) {
       return nullptr;
     }
   }
+  for (const PluginLibrary& library : scenario.empty() ? std::vector<PluginLibrary>() : plugin_libraries(scenario)) {
+    if (auto loaded = load_library(toolbox->registry, scenario, library.file, directories); !loaded) {
+      Diagnostics said;
+      said.add({scenario, library.mark.line, library.mark.column, static_cast<std::uint32_t>(library.file.size()),
+                loaded.error().text, "a library lies beside the scenario, or in a plugin directory"});
+      fmt::print(stderr, "{}", said.print());
+      return nullptr;
+    }
+  }
   for (const Plugin* plugin : toolbox->registry.plugins()) {
     if (plugin->protocol) toolbox->catalog.add(*plugin->protocol, plugin->root->id);
     if (plugin->output) toolbox->catalog.add(*plugin->output);
+    if (plugin->tasks) toolbox->catalog.add(*plugin->tasks, plugin->root->id);
   }
   return toolbox;
 }

@@ -18,8 +18,8 @@ struct Toolbox {
   Toolbox();
 };
 
-/// Loads all plugins of the directories; prints a sentence and returns nullptr when one cannot be (exit 113).
-std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path);
+/// Loads all plugins of the directories, and those that `scenario` (a path; empty: none) brings along; prints a sentence and returns nullptr when one cannot be (exit 113).
+std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std::string& scenario = {});
 
 /// The last line on stderr: what the run was worth, and why.
 void print_end(const std::string& text);

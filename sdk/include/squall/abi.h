@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define SQ_ABI_MAJOR 0u
-#define SQ_ABI_MINOR 1u                /* newest minor this header describes */
+#define SQ_ABI_MINOR 2u                /* newest minor this header describes */
 #ifndef SQ_TARGET_MINOR                /* from 1.0 on a plugin raises this only for what it needs */
 #define SQ_TARGET_MINOR SQ_ABI_MINOR
 #endif
@@ -353,65 +353,85 @@ typedef struct sq_samples_api {
 
 /* ---- plugin interface "squall.tasks/1": compiled virtual-user behaviour ------------------------------ */
 #define SQ_TASKS_V1 "squall.tasks/1"
-typedef struct sq_task {                /* weights, rates, on_start: the scenario's, not here */
-  uint32_t struct_size, flags; const char *name, *doc;  /* "browse": a population says "my-tasks.browse" */
-  const sq_param *const *options;       /* NULL-terminated */
+typedef struct sq_task {                /* weights, rates, budgets, on_start: the scenario's, not here */
+  uint32_t struct_size, flags; const char *name, *doc;  /* "browse": a population says "shop.browse" */
+  const sq_param *const *options;       /* NULL-terminated; what `with` gives, the same for all users */
+  const char *const *sets;              /* NULL or NULL-terminated: variables that it set()s for the scenario's steps */
+  const char *const *metrics;           /* NULL or NULL-terminated: those that it reports by metric() */
 } sq_task;
 typedef struct sq_tasks {
   uint32_t struct_size, flags;
+  const char *name;                     /* "shop" */
   const sq_task *const *tasks;          /* NULL-terminated; index = position */
-  /* Once for each use in the scenario; operations are bound here. */
+  /* Once for each use in the scenario, before the run. */
   SQ_FN(sq_status, task_open, (uint32_t index, const sq_pair *opts, uint64_t n, void **task, sq_error *));  /* [main] */
   SQ_FN(void, task_close, (void *task));                                                    /* [main] */
   /* What this plugin's tasks keep for one user, from its first of them to its end. */
   SQ_FN(sq_status, user_open, (sq_user *, void **self, sq_error *));                       /* [shard] */
-  SQ_FN(void, user_close, (void *self));                                                   /* [shard] */
-  SQ_FN(void, run, (void *self, void *task, sq_done *));        /* one iteration; ends by done() [shard] */
-  SQ_FN(void, cancel, (void *self));    /* unwind soon, then done(); idempotent [shard] */
+  SQ_FN(void, user_close, (void *self));                /* also when a pass never ended [shard] */
+  /* One pass; a user makes one at a time.  Exactly one done() follows, from inside run() or later:
+     SQ_OK; SQ_DONE: ends the whole iteration and is no failure; SQ_E_CLOSED: after a cancel; any other
+     error: a failed step, and detail (a few words, few different ones) says why. [shard] */
+  SQ_FN(void, run, (void *self, void *task, sq_done *));
+  /* The pass must end: what it waits for ends with SQ_E_CLOSED, calls in flight are cancelled.  done()
+     within 5 s; idempotent. [shard] */
+  SQ_FN(void, cancel, (void *self));
 } sq_tasks;
 
-/* ---- host extension "squall.users/1": what a task uses ------------------------------------------------ */
+/* ---- host extension "squall.users/1": what a task uses, between run() and done() -------------------- */
 #define SQ_USERS_V1 "squall.users/1"
 typedef struct sq_call_events {         /* plugin's constant table, [shard] */
   uint32_t struct_size, flags;
   SQ_FN(void, on_done, (sq_call *));    /* from the loop */
 } sq_call_events;
-typedef struct sq_users_api {
+typedef struct sq_user_info {           /* host-allocated; valid until the pass ends */
   uint32_t struct_size, flags;
-  /* "http.get" + bindings -> prepared operation, shared by all users of the class. [main] */
-  SQ_FN(sq_status, bind, (sq_str op, sq_str step_name, const sq_binding *, uint32_t n, sq_opref **, sq_error *));
-  SQ_FN(int32_t, find_param, (sq_str op, sq_str param));                 /* index or -1 [any] */
-  SQ_FN(int32_t, find_output, (sq_str op, sq_str output));               /* index or -1 [any] */
-  SQ_FN(sq_shard *, shard, (sq_user *));                                 /* [shard] */
-  SQ_FN(uint64_t, id, (sq_user *));                                      /* [shard] */
-  /* args must live until on_done.  NULL: refused (stopping or too many calls). [shard] */
+  uint64_t index, iteration, session;   /* session: as sq_samples.record wants it */
+  sq_str population, task;
+} sq_user_info;
+typedef struct sq_users_api {           /* all [shard] */
+  uint32_t struct_size, flags;
+  SQ_FN(sq_shard *, shard, (sq_user *));
+  SQ_FN(const sq_user_info *, info, (sq_user *));
+  /* An operation such as "http.get" with values by parameter name, prepared once for all users: equal
+     binds give the same operation.  `to` (text: a target's name), `name`, `timeout` (duration) and `tags` (map) are
+     as in a step.  Bit i of *fixed: the value of params[i] is part of the operation; the others are slots,
+     given to call() in their order, and of their values only the types count here.  n <= 64. */
+  SQ_FN(sq_status, bind, (sq_user *, sq_str op, const sq_pair *params, uint64_t n, sq_opref **, uint64_t *fixed, sq_error *));
+  /* args, one a slot, must live until on_done.  NULL: the pass must end, or this user cannot make calls. */
   SQ_FN(sq_call *, call, (sq_user *, sq_opref *, const sq_value *args, uint32_t n,
                           const sq_call_events *, void *owner_data));
-  SQ_FN(sq_status, output, (sq_call *, uint32_t index, sq_str key, sq_value *out));   /* [shard] */
-  SQ_FN(void, fail, (sq_call *, sq_str why));            /* a check failed: count as failed [shard] */
-  SQ_FN(void, cancel, (sq_call *));                      /* on_done still comes [shard] */
-  SQ_FN(void, release, (sq_call *));     /* once, after on_done; the sample is recorded here [shard] */
-  /* Think time: the next call is due when it ends.  fn comes early with SQ_E_CLOSED at a stop. [shard] */
+  SQ_FN(sq_status, output, (sq_call *, sq_str name, sq_str key, sq_value *out));   /* valid to release() */
+  /* The verdict on an answer: SQ_K_NONE: it is as expected, also when its code alone would fail it;
+     SQ_K_STATUS, SQ_K_CHECK: failed, and why says so in a few words.  The first failure stands. */
+  SQ_FN(void, judge, (sq_call *, uint32_t kind, sq_str why));
+  SQ_FN(void, cancel, (sq_call *));                      /* on_done still comes */
+  SQ_FN(void, release, (sq_call *));     /* once, after on_done; the sample is recorded here */
+  /* Think time: the next call is due when it ends.  fn comes early with SQ_E_CLOSED when the pass must end. */
   SQ_FN(sq_status, wait, (sq_user *, uint64_t ns, void (*fn)(void *ctx, sq_status) SQ_NOEXCEPT, void *ctx));
-  SQ_FN(uint64_t, random, (sq_user *));  /* next of this user's seeded stream [shard] */
-  SQ_FN(uint32_t, stopping, (sq_user *));                                /* [shard] */
-  SQ_FN(sq_status, get, (sq_user *, sq_str name, sq_value *out));        /* ${name} as a step sees it [shard] */
-  SQ_FN(sq_status, set, (sq_user *, sq_str name, const sq_value *));     /* iteration scope; copied [shard] */
-  SQ_FN(sq_status, group_begin, (sq_user *, sq_str name, sq_str type));  /* one sample at the end [shard] */
-  SQ_FN(void, group_end, (sq_user *, uint32_t outcome, uint32_t kind));  /* [shard] */
+  SQ_FN(uint64_t, random, (sq_user *));  /* next of this user's seeded stream */
+  SQ_FN(uint32_t, stopping, (sq_user *));  /* the pass must end */
+  SQ_FN(sq_status, get, (sq_user *, sq_str name, sq_value *out));        /* ${name} as a step sees it; valid until the next get() */
+  SQ_FN(sq_status, set, (sq_user *, sq_str name, const sq_value *));     /* iteration scope; copied */
+  SQ_FN(sq_status, group_begin, (sq_user *, sq_str name, sq_str type));  /* one sample at the end; nests */
+  SQ_FN(sq_status, group_end, (sq_user *, uint32_t outcome));            /* SQ_OUT_OK: by what happened inside */
+  SQ_FN(sq_status, metric, (sq_user *, sq_str name, double value));      /* declared by the task or the scenario */
+  /* A sample of the task's own, in no total: something that is no call.  Few different names. */
+  SQ_FN(sq_status, sample, (sq_user *, sq_str name, uint64_t begin_ns, uint64_t end_ns, uint32_t outcome, uint32_t kind));
 } sq_users_api;
 
 /* ---- host extension "squall.records/1" ---------------------------------------------------------------- */
 #define SQ_RECORDS_V1 "squall.records/1"
 typedef struct sq_record sq_record;
-typedef struct sq_records_api {
+typedef struct sq_records_api {         /* all [shard] */
   uint32_t struct_size, flags;
-  SQ_FN(int32_t, find, (sq_str dataset, sq_str column));                 /* column index or -1 [main] */
-  SQ_FN(uint64_t, free_count, (sq_user *, sq_str dataset));              /* asks, does not lock [shard] */
-  SQ_FN(sq_status, acquire, (sq_user *, sq_str dataset, uint64_t timeout_ns,
-        void (*fn)(void *ctx, sq_status, sq_record *) SQ_NOEXCEPT, void *ctx));   /* from the loop [shard] */
-  SQ_FN(sq_str, field, (const sq_record *, uint32_t column));            /* valid until release [shard] */
-  SQ_FN(void, release, (sq_user *, sq_record *));                        /* else at the iteration's end [shard] */
+  SQ_FN(uint32_t, any_free, (sq_user *, sq_str dataset));                /* asks, does not lock */
+  /* An exclusive record whose columns have these values (texts); fn comes from the loop, with SQ_E_TIMEOUT
+     after timeout_ns (0: none), SQ_E_CLOSED when the pass must end.  One at a time. */
+  SQ_FN(sq_status, acquire, (sq_user *, sq_str dataset, const sq_pair *where, uint64_t n, uint64_t timeout_ns,
+        void (*fn)(void *ctx, sq_status, sq_record *) SQ_NOEXCEPT, void *ctx, sq_error *));
+  SQ_FN(sq_status, field, (const sq_record *, sq_str column, sq_str *out));   /* valid until release */
+  SQ_FN(void, release, (sq_user *, sq_record *));                        /* else at the iteration's end */
 } sq_records_api;
 
 /* ---- plugin interface "squall.output/1": result sinks ------------------------------------------------- */

@@ -1,0 +1,210 @@
+// The life of a pass: begun, woken, stopped, over. What the plugin asks for is compiled_calls.cpp's and
+// compiled_data.cpp's.
+#include "engine/compiled_pass.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+#include "engine/population.hpp"
+#include "engine/session_id.hpp"
+#include "engine/shard.hpp"
+#include "engine/user_observer.hpp"
+
+namespace squall {
+namespace {
+
+constexpr std::uint64_t kCancelLimitNs = 5'000'000'000;
+
+}  // namespace
+
+CompiledPass::CompiledPass(User& user) : user_(user) {
+  done_.pass = ended_.pass = guard_.pass = this;
+  done_.done = [](sq_done* done, sq_status status, sq_str detail) {
+    static_cast<Done*>(done)->pass->told_done(status, to_view(detail));
+  };
+  ended_.run = [](Deferred& node) noexcept {
+    auto& ended = static_cast<Ended&>(node);
+    ended.is_queued = false;
+    ended.pass->go_on_if_finished();
+  };
+  guard_.fire = [](TimerNode& node) noexcept { static_cast<Guard&>(node).pass->lose(); };
+}
+
+Shard& CompiledPass::shard() { return user_.population_.shard(); }
+
+template <typename Function>
+void CompiledPass::enter(Function function) {
+  ++inside_;
+  function();
+  --inside_;
+}
+
+CompiledPass::Next CompiledPass::begin(const Instruction& code) {
+  use_ = &shard().plan().task_uses()[code.index];
+  const auto known = std::ranges::find(selves_, use_->tasks, &std::pair<const sq_tasks*, void*>::first);
+  if (known == selves_.end()) {
+    sq_error error{};
+    if (use_->tasks->user_open(this, &self_, &error) != SQ_OK) {
+      use_ = nullptr;
+      const std::string_view why(error.text, strnlen(error.text, sizeof error.text));
+      return user_.fail_step(code, ErrorClass::plugin, why.empty() ? "the plugin cannot open a user" : why);
+    }
+    selves_.emplace_back(use_->tasks, self_);
+  } else {
+    self_ = known->second;
+  }
+  const PopulationSpec& population = *user_.population_.plan().spec;
+  info_ = {sizeof info_, 0, user_.user_index, user_.iteration, SessionId{user_.population, user_.user_index}.number(),
+           to_str(population.name), to_str(use_->scenario_task ? use_->scenario_task->name : use_->part)};
+  is_over_ = must_end_ = gives_up_ = false;
+  end_ = PartEnd::cut;
+  status_ = SQ_OK;
+  frames_ = user_.at_->frames.size();
+  enter([&] { use_->tasks->run(self_, use_->task, &done_); });
+  return is_finished() ? finish() : Next::stop;
+}
+
+void CompiledPass::told_done(sq_status status, std::string_view detail) {
+  if (!use_ || is_over_) return shard().loop().plugin_fault("done() of a pass that is over");
+  is_over_ = true;
+  status_ = status;
+  detail_ = detail;
+  if (inside_ > 0 || ended_.is_queued) return;
+  ended_.is_queued = true;
+  shard().loop().defer(ended_);
+}
+
+/// Over, and so is all that it had begun: calls that it left behind end first.
+bool CompiledPass::is_finished() {
+  if (!use_ || !is_over_) return false;
+  end_waiting_calls();
+  for (std::size_t i = calls_.size(); i-- > 0;) {
+    if (calls_[i].is_delivered) release(*calls_[i].call);
+    else shard().cancel(*calls_[i].call, /*is_cut=*/true);
+  }
+  return calls_.empty();
+}
+
+CompiledPass::Next CompiledPass::finish() {
+  const Instruction& code = user_.program_->code[user_.at_->pc];
+  shard().loop().disarm(guard_);
+  shard().loop().disarm(user_.at_->wait);
+  user_.leave_line_for_record();
+  wait_end_ = nullptr;
+  record_end_ = nullptr;
+  const bool has_failed = !must_end_ && status_ != SQ_OK && status_ != SQ_DONE;
+  while (user_.at_->frames.size() > frames_) {   // groups that it left open
+    group_end(must_end_ ? SQ_OUT_CANCELLED : has_failed ? SQ_OUT_FAILED : SQ_OUT_OK);
+  }
+  const std::string detail = std::move(detail_);
+  detail_.clear();
+  const TaskUse& use = *use_;
+  use_ = nullptr;
+  if (must_end_) {
+    user_.leave(end_, ErrorClass::none);
+    return Next::stop;
+  }
+  if (status_ == SQ_OK) {
+    ++user_.at_->pc;
+    return Next::go_on;
+  }
+  if (status_ == SQ_DONE) {
+    user_.leave(PartEnd::interrupted, ErrorClass::none);
+    return Next::stop;
+  }
+  const ErrorClass error = status_ == SQ_E_INTERNAL ? ErrorClass::plugin : ErrorClass::check;
+  return user_.fail_step(code, error, detail.empty() ? std::string_view(use.name) : std::string_view(detail));
+}
+
+void CompiledPass::go_on_if_finished() {
+  if (is_finished() && finish() == Next::go_on) user_.run();
+}
+
+CompiledPass::Next CompiledPass::woken() {
+  if (std::exchange(gives_up_, false)) {
+    stop_now(PartEnd::cut);
+  } else if (!waiting_calls_.empty()) {
+    launch_waiting();
+  } else if (WaitEnd fn = std::exchange(wait_end_, nullptr)) {
+    enter([&] { fn(context_, SQ_OK); });
+  } else if (granted_) {
+    sq_record* record = std::exchange(granted_, nullptr);
+    enter([&] { std::exchange(record_end_, nullptr)(context_, SQ_OK, record); });
+  } else if (record_end_ && user_.leave_line_for_record()) {
+    user_.at_->due_ns = user_.at_->ready_ns = shard().loop().read_ns();
+    enter([&] { std::exchange(record_end_, nullptr)(context_, SQ_E_TIMEOUT, nullptr); });
+  }
+  return is_finished() ? finish() : Next::stop;
+}
+
+void CompiledPass::stop(PartEnd as) {
+  stop_now(as);
+  if (inside_ == 0) go_on_if_finished();
+}
+
+void CompiledPass::stop_now(PartEnd as) {
+  if (!must_end_) {
+    must_end_ = true;
+    end_ = as;
+    shard().loop().arm(guard_, shard().loop().now_ns() + kCancelLimitNs);
+  }
+  if (inside_ > 0) return;   // its next wish is refused
+  enter([&] {
+    for (const OpenCall& open : std::vector<OpenCall>(calls_)) {
+      if (!open.is_delivered) shard().cancel(*open.call, /*is_cut=*/true);
+    }
+    end_waiting_calls();
+    shard().loop().disarm(user_.at_->wait);
+    user_.leave_line_for_record();
+    if (sq_record* record = std::exchange(granted_, nullptr)) hand_back(*record);
+    if (WaitEnd fn = std::exchange(wait_end_, nullptr)) fn(context_, SQ_E_CLOSED);
+    if (RecordEnd fn = std::exchange(record_end_, nullptr)) fn(context_, SQ_E_CLOSED, nullptr);
+    if (!is_over_) use_->tasks->cancel(self_);
+  });
+}
+
+namespace {
+
+/// Here what was lost can be found, by whoever looks for leaks.
+void keep_for_ever(CompiledPass* pass) {
+  static auto& lost = *new std::vector<CompiledPass*>;
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  lost.push_back(pass);
+}
+
+}  // namespace
+
+/// done() did not follow: this object belongs to the plugin for ever, the user goes on without it.
+void CompiledPass::lose() {
+  shard().loop().plugin_fault(fmt::format("{}: done() did not follow cancel()", use_->name));
+  std::erase_if(selves_, [&](const auto& self) { return self.second == self_; });
+  User& user = user_;
+  CompiledPass* const lost = user.compiled_.release();
+  keep_for_ever(lost);
+  lost->forget_calls();
+  lost->is_over_ = true;
+  lost->status_ = SQ_E_CLOSED;
+  if (!lost->selves_.empty()) {   // other plugins' are theirs no longer, either: they were opened with this object
+    for (const auto& [tasks, self] : lost->selves_) tasks->user_close(self);
+    lost->selves_.clear();
+  }
+  if (lost->finish() == Next::go_on) user.run();
+}
+
+void CompiledPass::forget_calls() {
+  for (std::size_t i = calls_.size(); i-- > 0;) {
+    if (calls_[i].is_delivered) release(*calls_[i].call);
+    else calls_.erase(calls_.begin() + static_cast<std::ptrdiff_t>(i));   // its protocol's limit has told of it
+  }
+}
+
+void CompiledPass::close() {
+  for (const auto& [tasks, self] : selves_) tasks->user_close(self);
+  selves_.clear();
+}
+
+}  // namespace squall
