@@ -1,12 +1,14 @@
-"""What is installed runs from where it is put, and the package says what it needs."""
+"""What is installed runs from where it is put, an outside project builds with its SDK, and the packages say what they need."""
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
 from program import check, conclude
 
+EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples/plugins/whois"
 PLUGINS = ("http", "mqtt", "tcp", "udp", "job", "jsonl")
 
 
@@ -26,21 +28,45 @@ def check_program(prefix):
     check("http.get" in json.loads(schema.read_text())["definitions"]["step"]["properties"], f"{schema}: no http.get")
     begun = output_of(prefix / "bin/squall", "new", "scenario", "-")
     check(begun.startswith(f"# yaml-language-server: $schema={schema}\n"), f"{prefix}: new scenario begins with {begun[:90]}")
-    check((prefix / "share/squall/sdk/include/squall/plugin.hpp").exists(), f"{prefix}: no plugin.hpp")
+
+
+def check_sdk(prefix, build):
+    """A project outside builds with what was installed, and its plugin loads."""
+    project = prefix.parent / "whois"
+    shutil.copytree(EXAMPLE, project)
+    output_of("cmake", "-G", "Ninja", "-S", project, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}")
+    found = [line for line in (build / "CMakeCache.txt").read_text().splitlines() if line.startswith("squall-sdk_DIR")]
+    check(found == [f"squall-sdk_DIR:PATH={prefix}/share/cmake/squall-sdk"], f"the SDK was found in {found}")
+    output_of("cmake", "--build", build)
+    said = output_of(prefix / "bin/squall", "plugins", "info", "whois.query", "--plugin-path", build / "plugins")
+    check("domain" in said, f"whois.query, built with {prefix}: {said}")
 
 
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     output_of("cmake", "--install", os.environ["BUILD_DIR"], "--prefix", folder / "installed")
     check_program(folder / "installed")
+    check_sdk(folder / "installed", folder / "build")
 
     output_of("cpack", "-G", "DEB", "--config", pathlib.Path(os.environ["BUILD_DIR"]) / "CPackConfig.cmake", "-B", folder, cwd=folder)
-    packages = list(folder.glob("squall_*.deb"))
-    check(len(packages) == 1, f"packages: {packages}")
-    needs = output_of("dpkg-deb", "--field", packages[0], "Depends")
+    packages = {path.name.split("_")[0]: path for path in folder.glob("*.deb")}
+    check(sorted(packages) == ["squall", "squall-sdk"], f"packages: {packages}")
+
+    def field(package, name):
+        return output_of("dpkg-deb", "--field", packages[package], name).strip()
+    needs = field("squall", "Depends")
     check(all(library in needs for library in ("libssl3", "libmosquitto1", "libpaho-mqttpp3", "libc6")), f"needs {needs}")
-    output_of("dpkg-deb", "--extract", packages[0], folder / "unpacked")
-    check_program(folder / "unpacked/usr")
-    print(f"{packages[0].name}: {packages[0].stat().st_size >> 10} KiB, needs {needs.strip()}")
+    check(field("squall-sdk", "Architecture") == "all", "the SDK is for one architecture")
+    wishes = field("squall-sdk", "Recommends")
+    check(all(tool in wishes for tool in ("cmake", "ninja-build", "g++")), f"squall-sdk recommends {wishes}")
+    for path in packages.values():
+        output_of("dpkg-deb", "--extract", path, folder / path.name.split("_")[0])
+    check_program(folder / "squall/usr")
+    check(not (folder / "squall/usr/include").exists(), "headers in the program's package")
+    check((folder / "squall-sdk/usr/include/squall/plugin.hpp").exists(), "no plugin.hpp in squall-sdk")
+    check((folder / "squall-sdk/usr/share/cmake/squall-sdk/squall-sdkConfig.cmake").exists(), "no CMake package in squall-sdk")
+    for path in packages.values():
+        print(f"{path.name}: {path.stat().st_size >> 10} KiB")
+    print(f"squall needs {needs}")
 
 conclude()
