@@ -20,3 +20,14 @@ function(squall_add_plugin name)
     target_link_options(squall_plugin_${name} PRIVATE -Wl,-z,undefs)
   endif()
 endfunction()
+
+# squall_add_plugin_test(NAME SOURCES test.cpp … [LINKS lib …]): a test of ctest, NAME_test, in which <squall/testing/fake_host.hpp>
+# loads the plugin NAME of squall_add_plugin().
+function(squall_add_plugin_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE squall::sdk ${CMAKE_DL_LIBS} ${ARG_LINKS})
+  target_compile_definitions(${name}_test PRIVATE SQUALL_PLUGIN_DIR="$<TARGET_FILE_DIR:squall_plugin_${name}>")
+  add_dependencies(${name}_test squall_plugin_${name})
+  add_test(NAME ${name}_test COMMAND ${name}_test)
+endfunction()

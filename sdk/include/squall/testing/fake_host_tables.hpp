@@ -2,19 +2,19 @@
 // Included by fake_host.hpp alone; it is apart so that the other file reads as the interface.
 #pragma once
 
-namespace fake {
+namespace squall::fake {
 
 struct Tables {
   // ---- squall.calls/1 ----
   static void complete(sq_call* base) noexcept {
     const Scope host_runs(false);
     Call* call = static_cast<Call*>(base);
-    EXPECT_EQ(++call->completions, 1) << "a call was completed twice";
-    EXPECT_FALSE(call->released) << "a released call was completed";
+    check(++call->completions == 1, "a call was completed twice");
+    check(!call->released, "a released call was completed");
     call->completed_at_ns = the_host->now_ns;
     if (!call->end_ns) call->end_ns = the_host->now_ns;
-    EXPECT_LE(call->outcome, uint32_t{SQ_OUT_CANCELLED});
-    EXPECT_LE(call->kind, uint32_t{SQ_K_OFF_LIST});
+    check(call->outcome <= SQ_OUT_CANCELLED, "an outcome that abi.h does not have");
+    check(call->kind <= SQ_K_OFF_LIST, "a kind of failure that abi.h does not have");
     the_host->later([call] { call->completed = true; });
   }
   static void progress(sq_call* base, uint64_t out, uint64_t in) noexcept {
@@ -25,7 +25,7 @@ struct Tables {
   // ---- squall.loop/1 ----
   static void done(sq_done* done, sq_status status, sq_str detail) noexcept {
     const Scope host_runs(false);
-    EXPECT_FALSE(done->ended) << "done() twice";
+    check(!done->ended, "done() twice");
     done->ended = true;
     done->status = status;
     done->detail = std::string(view(detail));
@@ -71,7 +71,7 @@ struct Tables {
     const Scope host_runs(false);
     Host& host = *the_host;
     if (host.network.refuse_now != SQ_OK) return host.network.refuse_now;
-    EXPECT_NE(target, nullptr);
+    check(target, "a connect without a target");
     auto& stream = *host.streams_.emplace_back(std::make_unique<sq_stream>());
     stream.target = target;
     stream.session = opts ? opts->session : 0;
@@ -106,7 +106,7 @@ struct Tables {
     stream.events->on_closed(stream.ctx, &stream, why, kind, str(detail));
   }
   static sq_status usable(sq_stream* stream) {
-    EXPECT_FALSE(stream->is_closed) << "a dead stream handle was used";
+    check(!stream->is_closed, "a dead stream handle was used");
     return stream->is_open && !stream->close_called && !stream->shut_down ? SQ_OK : SQ_E_CLOSED;
   }
   static void queue_write(sq_stream* stream, sq_stream::Write write) {
@@ -118,7 +118,7 @@ struct Tables {
   static sq_status write(sq_stream* stream, const sq_buf* bufs, uint32_t n, void* tag) noexcept {
     const Scope host_runs(false);
     if (usable(stream) != SQ_OK) return SQ_E_CLOSED;
-    EXPECT_LE(n, 64u);
+    check(n <= 64, "more than 64 pieces in one write");
     sq_stream::Write one;
     one.bufs.assign(bufs, bufs + n);
     one.tag = tag;
@@ -148,17 +148,17 @@ struct Tables {
   }
   static void read_enable(sq_stream* stream, uint32_t on) noexcept {
     const Scope host_runs(false);
-    EXPECT_FALSE(stream->is_closed) << "a dead stream handle was used";
+    check(!stream->is_closed, "a dead stream handle was used");
     const bool was = std::exchange(stream->reading, on != 0);
     if (!was && on) the_host->deliver(stream);
   }
   static void shutdown(sq_stream* stream) noexcept {
-    EXPECT_FALSE(stream->is_closed) << "a dead stream handle was used";
+    check(!stream->is_closed, "a dead stream handle was used");
     stream->shut_down = true;
   }
   static void close(sq_stream* stream) noexcept {
     const Scope host_runs(false);
-    EXPECT_FALSE(stream->is_closed) << "a dead stream handle was used";
+    check(!stream->is_closed, "a dead stream handle was used");
     if (std::exchange(stream->close_called, true)) return;
     the_host->later([stream] { finish_stream(*stream, SQ_OK, SQ_K_NONE, ""); });
   }
@@ -192,8 +192,8 @@ struct Tables {
   static const sq_tls_info* tls(const sq_target* target, uint64_t) noexcept { return &target->tls; }
   static sq_str local_address(const sq_target*, uint64_t) noexcept { return {}; }
   static void note(sq_shard*, const sq_target* target, uint32_t what) noexcept {
-    ASSERT_LE(what, uint32_t{SQ_CN_CLOSED_BY_PEER});
-    ++target->noted[what];
+    check(what <= SQ_CN_CLOSED_BY_PEER, "a note that abi.h does not have");
+    if (what <= SQ_CN_CLOSED_BY_PEER) ++target->noted[what];
   }
 
   // ---- squall.datagram/1 ----
@@ -211,14 +211,14 @@ struct Tables {
   }
   static int32_t dgram_send(sq_dgram* dgram, const sq_buf* packets, uint32_t n) noexcept {
     const Scope host_runs(false);
-    EXPECT_FALSE(dgram->is_closed) << "a dead datagram handle was used";
+    check(!dgram->is_closed, "a dead datagram handle was used");
     if (dgram->send_limit < 0) return dgram->send_limit;
     const uint32_t taken = std::min(n, static_cast<uint32_t>(dgram->send_limit));
     for (uint32_t i = 0; i < taken; ++i) dgram->sent.emplace_back(view(packets[i]));
     return static_cast<int32_t>(taken);
   }
   static void dgram_close(sq_dgram* dgram) noexcept {
-    EXPECT_FALSE(dgram->is_closed) << "a datagram handle was closed twice";
+    check(!dgram->is_closed, "a datagram handle was closed twice");
     dgram->is_closed = true;
   }
 
@@ -292,4 +292,4 @@ struct Tables {
   }
 };
 
-}  // namespace fake
+}  // namespace squall::fake

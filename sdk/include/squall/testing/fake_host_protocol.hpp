@@ -2,7 +2,7 @@
 // is apart so that the other file reads as the interface.
 #pragma once
 
-namespace fake {
+namespace squall::fake {
 
 inline uint64_t Call::phases() const {
   uint64_t sum = 0;
@@ -16,32 +16,42 @@ inline std::string Call::text(std::string_view name, std::string_view key) {
   sq_value value{};
   if (output(name, key, &value) != SQ_OK) return {};
   std::string result;
-  squall::plugin::append_text(result, value);
+  plugin::append_text(result, value);
   return result;
 }
 inline int64_t Call::number(std::string_view name, std::string_view key) {
   sq_value value{};
-  return output(name, key, &value) == SQ_OK ? squall::plugin::as_int(value) : INT64_MIN;
+  return output(name, key, &value) == SQ_OK ? plugin::as_int(value) : INT64_MIN;
+}
+
+inline std::string Call::ending() const {
+  static constexpr std::string_view kKinds[] = {"none",     "resolve", "connect", "tls",    "send",           "receive", "closed",
+                                                "protocol", "status",  "check",   "limit",  "plugin",         "local_resource",
+                                                "off_list"};
+  if (!completed) return "running";
+  if (outcome != SQ_OUT_FAILED) return outcome == SQ_OUT_OK ? "ok" : outcome == SQ_OUT_TIMEOUT ? "timeout" : "cancelled";
+  std::string text = "failed: " + std::string(kKinds[std::min<size_t>(kind, std::size(kKinds) - 1)]);
+  return detail.len ? text + ", " + std::string(detail_text()) : text;
 }
 
 inline uint32_t Bindings::index(std::string_view name) const {
   for (uint32_t i = 0; op_.params[i]; ++i)
     if (name == op_.params[i]->name) return i;
-  ADD_FAILURE() << op_.name << " has no parameter " << name;
+  check(false, std::string(op_.name) + " has no parameter " + std::string(name));
   return 0;
 }
 inline Bindings& Bindings::map(std::string_view name,
                                const std::vector<std::pair<std::string, std::string>>& pairs) {
   std::vector<sq_pair> items;
   for (const auto& [key, text] : pairs)
-    items.push_back({str(key), squall::plugin::text_value(text)});
-  sq_value value = squall::plugin::make_value(SQ_T_MAP);
+    items.push_back({str(key), plugin::text_value(text)});
+  sq_value value = plugin::make_value(SQ_T_MAP);
   value.u.map.ptr = items.data();
   value.u.map.len = items.size();
   return set(name, value);
 }
 inline Bindings& Bindings::list(std::string_view name, const std::vector<sq_value>& items) {
-  sq_value value = squall::plugin::make_value(SQ_T_LIST);
+  sq_value value = plugin::make_value(SQ_T_LIST);
   value.u.list.ptr = items.data();
   value.u.list.len = items.size();
   return set(name, value);
@@ -49,14 +59,15 @@ inline Bindings& Bindings::list(std::string_view name, const std::vector<sq_valu
 
 inline const sq_plugin* Protocol::load(const std::string& plugin) {
   static std::map<std::string, const sq_plugin*> loaded;
-  static auto* libraries = new std::list<boost::dll::shared_library>;  // never unloaded
   if (const auto known = loaded.find(plugin); known != loaded.end()) return known->second;
-  auto& library = libraries->emplace_back(std::string(SQUALL_PLUGIN_DIR) + "/lib" + plugin + ".so",
-                                          boost::dll::load_mode::rtld_now);
-  const sq_plugin* root = library.get<const sq_plugin*()>(SQ_ENTRY_SYMBOL)();
+  const std::string path = std::string(SQUALL_PLUGIN_DIR) + "/lib" + plugin + ".so";
+  void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // never unloaded (R7)
+  if (!library) throw std::runtime_error(::dlerror());
+  const auto entry = reinterpret_cast<sq_plugin_entry_fn>(::dlsym(library, SQ_ENTRY_SYMBOL));
+  if (!entry) throw std::runtime_error(path + " has no " SQ_ENTRY_SYMBOL);
+  const sq_plugin* root = entry();
   sq_error error{};
-  const sq_status status = root->init(&Host::root(), &error);
-  EXPECT_EQ(status, SQ_OK) << error.text;
+  check(root->init(&Host::root(), &error) == SQ_OK, error.text);
   return loaded[plugin] = root;
 }
 inline Protocol::Protocol(Host& owner, const std::string& plugin, const Options& options)
@@ -65,28 +76,28 @@ inline Protocol::Protocol(Host& owner, const std::string& plugin, const Options&
   std::vector<sq_pair> pairs;
   for (const auto& [key, value] : options) pairs.push_back({str(key), value});
   sq_error error{};
-  EXPECT_EQ(table->open(pairs.data(), pairs.size(), &instance, &error), SQ_OK) << error.text;
-  EXPECT_EQ(table->shard_open(instance, &host.shard, &shard, &error), SQ_OK) << error.text;
+  check(table->open(pairs.data(), pairs.size(), &instance, &error) == SQ_OK, error.text);
+  check(table->shard_open(instance, &host.shard, &shard, &error) == SQ_OK, error.text);
 }
 inline Protocol::~Protocol() {
   sq_done done;
   table->shard_close(shard, &done);
   host.run();
   for (int i = 0; i < 1000 && !done.ended; ++i) host.poll_once(1);
-  EXPECT_TRUE(done.ended) << "shard_close never ended";
+  check(done.ended, "shard_close never ended");
   for (void* handle : prepared_) table->unprepare(handle);
   table->close(instance);
 }
 inline uint32_t Protocol::op_index(std::string_view name) const {
   for (uint32_t i = 0; table->ops[i]; ++i)
     if (name == table->ops[i]->name) return i;
-  ADD_FAILURE() << "no operation " << name;
+  check(false, "no operation " + std::string(name));
   return 0;
 }
 inline uint32_t Protocol::output_index(uint32_t op, std::string_view name) const {
   for (uint32_t i = 0; table->ops[op]->outputs[i]; ++i)
     if (name == table->ops[op]->outputs[i]->name) return i;
-  ADD_FAILURE() << "no output " << name;
+  check(false, "no output " + std::string(name));
   return 0;
 }
 inline Prepared Protocol::prepare(std::string_view op, const Bindings& bindings, uint64_t outputs,
@@ -95,11 +106,9 @@ inline Prepared Protocol::prepare(std::string_view op, const Bindings& bindings,
   prepared.op = op_index(op);
   const sq_wants wants{sizeof wants, 0, outputs, keep_bytes};
   sq_error error{};
-  EXPECT_EQ(table->prepare(instance, prepared.op, bindings.view().data(),
-                           static_cast<uint32_t>(bindings.view().size()), &wants, &prepared.handle,
-                           &error),
-            SQ_OK)
-      << error.text;
+  check(table->prepare(instance, prepared.op, bindings.view().data(),
+                       static_cast<uint32_t>(bindings.view().size()), &wants, &prepared.handle, &error) == SQ_OK,
+        error.text);
   if (prepared.handle) prepared_.push_back(prepared.handle);
   return prepared;
 }
@@ -118,7 +127,7 @@ inline std::string Protocol::refusal(std::string_view op, const Bindings& bindin
 
 inline Session::Session(Protocol& owner, uint64_t id) : protocol(owner) {
   sq_error error{};
-  EXPECT_EQ(owner.table->session_open(owner.shard, id, &handle, &error), SQ_OK) << error.text;
+  check(owner.table->session_open(owner.shard, id, &handle, &error) == SQ_OK, error.text);
 }
 inline Session::~Session() { close(); }
 inline void Session::close() {
@@ -127,9 +136,10 @@ inline void Session::close() {
     if (!call.completions) cancel(call);
     protocol.host.run();
     for (int i = 0; i < 1000 && !call.completed; ++i) protocol.host.poll_once(1);
-    EXPECT_TRUE(call.completed) << "a cancelled call never completed";
+    check(call.completed, "a cancelled call never completed");
     release(call);
   }
+  lives_.reset();
   protocol.table->session_close(std::exchange(handle, nullptr));
   protocol.host.run();
 }
@@ -145,6 +155,14 @@ inline Call& Session::start(const Prepared& prepared, std::vector<sq_value> args
   call.session = handle;
   call.op = prepared.op;
   call.args = std::move(args);
+  if (timeout_ns != 0) {
+    call.deadline_ns = call.start_ns + timeout_ns;
+    protocol.host.later(
+        [this, &call, lives = std::weak_ptr(lives_)] {
+          if (!lives.expired() && call.completions == 0) cancel(call);
+        },
+        timeout_ns);
+  }
   const Scope plugin_runs(true);
   protocol.table->start(handle, prepared.handle, call.args.data(),
                         static_cast<uint32_t>(call.args.size()), &call);
@@ -156,4 +174,4 @@ inline void Session::release(Call& call) {
   protocol.table->release(handle, &call);
 }
 
-}  // namespace fake
+}  // namespace squall::fake

@@ -2,7 +2,7 @@
 // say. Included by fake_host.hpp alone; it is apart so that the other file reads as the interface.
 #pragma once
 
-namespace fake {
+namespace squall::fake {
 
 inline const sq_host& Host::root() {
   static constexpr sq_host kRoot{sizeof kRoot, SQ_ABI_MAJOR,          SQ_ABI_MINOR, "fake",
@@ -10,15 +10,15 @@ inline const sq_host& Host::root() {
   return kRoot;
 }
 inline Host::Host() {
-  EXPECT_EQ(the_host, nullptr) << "one fake host at a time";
+  check(!the_host, "one fake host at a time");
   the_host = this;
 }
 inline Host::~Host() {
   run();
-  for (auto& stream : streams_) EXPECT_TRUE(stream->is_closed) << "a stream was never closed";
-  for (auto& dgram : dgrams_) EXPECT_TRUE(dgram->is_closed) << "a datagram socket was never closed";
-  EXPECT_TRUE(timers_.empty()) << "a timer was never freed";
-  EXPECT_TRUE(watches_.empty()) << "a watch was never ended";
+  for (auto& stream : streams_) check(stream->is_closed, "a stream was never closed");
+  for (auto& dgram : dgrams_) check(dgram->is_closed, "a datagram socket was never closed");
+  check(timers_.empty(), "a timer was never freed");
+  check(watches_.empty(), "a watch was never ended");
   the_host = nullptr;
 }
 
@@ -90,7 +90,7 @@ inline void Host::run() {
   int turns = 0;
   while (run_one(now_ns)) {
     if (++turns > 10'000'000) {
-      ADD_FAILURE() << "the loop never becomes idle";
+      check(false, "the loop never becomes idle");
       return;
     }
   }
@@ -164,7 +164,7 @@ inline void Host::deliver(sq_stream* stream) {
         const Scope plugin_runs(true);
         return stream->events->on_data(stream->ctx, stream, shown.data(), shown.size());
       }();
-      EXPECT_LE(used, shown.size()) << "more was consumed than was shown";
+      check(used <= shown.size(), "more was consumed than was shown");
       stream->unread.erase(0, static_cast<size_t>(std::min<uint64_t>(used, shown.size())));
       if (stream->is_closed || stream->close_called) return;
     }
@@ -181,8 +181,8 @@ inline void Host::push_writes(sq_stream* stream) {
     for (const sq_buf& buf : one.bufs) stream->sent.append(view(buf));
     if (one.fd >= 0) {
       std::string bytes(static_cast<size_t>(one.length), '\0');
-      EXPECT_EQ(::pread(one.fd, bytes.data(), bytes.size(), static_cast<off_t>(one.offset)),
-                static_cast<ssize_t>(bytes.size()));
+      const ssize_t got = ::pread(one.fd, bytes.data(), bytes.size(), static_cast<off_t>(one.offset));
+      check(got == static_cast<ssize_t>(bytes.size()), "the file to send is shorter than was said");
       stream->sent += bytes;
       stream->file_bytes += one.length;
     }
@@ -195,27 +195,27 @@ inline void Host::push_writes(sq_stream* stream) {
   }
 }
 
-}  // namespace fake
+}  // namespace squall::fake
 
 inline void sq_stream::feed(std::string_view bytes) {
   unread += bytes;
-  fake::the_host->deliver(this);
+  squall::fake::the_host->deliver(this);
 }
 inline void sq_stream::finish() {
   finish_pending = true;
-  fake::the_host->deliver(this);
+  squall::fake::the_host->deliver(this);
 }
 inline void sq_stream::end(sq_status why, uint32_t kind, std::string_view detail) {
-  fake::the_host->later([this, why, kind, text = std::string(detail)] {
-    fake::Tables::finish_stream(*this, why, kind, text);
+  squall::fake::the_host->later([this, why, kind, text = std::string(detail)] {
+    squall::fake::Tables::finish_stream(*this, why, kind, text);
   });
 }
 inline void sq_stream::release_writes() {
   hold_writes = false;
-  fake::the_host->push_writes(this);
+  squall::fake::the_host->push_writes(this);
 }
 inline void sq_dgram::receive(std::vector<std::string> packets) {
-  fake::the_host->later([this, packets = std::move(packets)] {
+  squall::fake::the_host->later([this, packets = std::move(packets)] {
     if (is_closed) return;
     std::vector<sq_buf> bufs;
     for (const std::string& packet : packets) bufs.push_back(squall::plugin::buf(packet));
@@ -223,7 +223,7 @@ inline void sq_dgram::receive(std::vector<std::string> packets) {
   });
 }
 inline void sq_dgram::error(int32_t sys_errno) {
-  fake::the_host->later([this, sys_errno] {
+  squall::fake::the_host->later([this, sys_errno] {
     if (!is_closed) events->on_error(ctx, this, sys_errno);
   });
 }
