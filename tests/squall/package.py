@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 
 from program import check, conclude
+from project import make, run
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples/plugins/whois"
 PLUGINS = ("http", "mqtt", "tcp", "udp", "job", "jsonl")
@@ -40,6 +41,7 @@ def check_sdk(prefix, build):
     output_of("cmake", "--build", build)
     said = output_of(prefix / "bin/squall", "plugins", "info", "whois.query", "--plugin-path", build / "plugins")
     check("domain" in said, f"whois.query, built with {prefix}: {said}")
+    run(make(prefix.parent, "lamp_bus", prefix / "bin"), prefix / "bin")
 
 
 with tempfile.TemporaryDirectory() as folder:

@@ -102,10 +102,12 @@ int run_program(int argc, char** argv) {
   schema->add_flag("--keys", options.keys_only, "a line for each key instead: map, key, type, meaning");
   with_environment(schema->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
 
-  CLI::App* create = app.add_subcommand("new", "a scenario to begin with: squall new scenario NAME, or --from what a browser recorded");
-  std::string kind;
-  create->add_option("KIND", kind, "scenario")->required()->check(CLI::IsMember({"scenario"}));
-  create->add_option("NAME", options.new_name, "file name, or - for stdout; with --from the recording's name when absent");
+  CLI::App* create = app.add_subcommand("new", "something to begin with: squall new scenario NAME, or --from what a browser recorded; squall new protocol NAME");
+  create->add_option("KIND", options.new_kind, "scenario: a file that runs; protocol: a project of a plugin that builds and runs")
+      ->required()->check(CLI::IsMember({"scenario", "protocol"}));
+  create->add_option("NAME", options.new_name,
+                     "scenario: file name, or - for stdout; with --from the recording's name when absent. protocol: folder, whose "
+                     "last part is the protocol's name");
   CLI::Option* from_template = create->add_option("--template", options.new_template, "http, mqtt, tcp, udp, bulk, job or mixed");
   CLI::Option* from_recording = create->add_option("--from", options.recording, kFromHelp)->type_name("FILE.har")->excludes(from_template);
   create->add_flag("--assets", options.assets, "with --from: keep images, fonts, styles, scripts and media")->needs(from_recording);
@@ -161,6 +163,10 @@ int run_program(int argc, char** argv) {
   if (plugins->parsed()) return plugins_command(options);
   if (build->parsed()) return build_command(options);
   if (schema->parsed()) return schema_command(options);
+  if (create->parsed() && options.new_kind != "scenario" && (*from_template || *from_recording)) {
+    fmt::print(stderr, "squall: new {}: --template and --from are for scenarios\n", options.new_kind);
+    return kBadCommandLine;
+  }
   if (create->parsed()) return new_command(options);
   if (version->parsed()) {
     fmt::print("squall {}\n", SQUALL_VERSION);

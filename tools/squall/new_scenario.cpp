@@ -107,6 +107,7 @@ std::string schema_line() {
 }  // namespace
 
 int new_command(const Options& options) {
+  if (options.new_kind != "scenario") return new_project(options);
   if (options.recording) return new_from_har(options);
   if (options.new_name.empty()) {
     fmt::print(stderr, "squall: new scenario: NAME is required (squall new --help says more)\n");

@@ -41,7 +41,8 @@ struct Options {
   // squall schema
   bool keys_only = false;
 
-  // squall new scenario NAME
+  // squall new KIND NAME
+  std::string new_kind;                          // scenario, or a kind of project: protocol
   std::string new_name, new_template = "http";   // without a name: the recording's
   std::optional<std::string> recording;          // --from, a HAR file
   bool assets = false, all_hosts = false;        // of the recording
@@ -57,6 +58,7 @@ int build_command(const Options& options);
 int schema_command(const Options& options);
 int new_command(const Options& options);
 int new_from_har(const Options& options);
+int new_project(const Options& options);
 int exit_codes_command();
 
 }  // namespace squall
