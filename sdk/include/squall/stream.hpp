@@ -1,12 +1,13 @@
-// Comfort for protocols over host streams (squall.stream/1): a connection that its owner may drop at any moment. The host
-// may still read what was written, and owes a last event, after that; here is what waits for it, so that sessions need
-// not. Header only and compiled into the plugin, as plugin.hpp is. It copies what is written: for bulk use host.stream.
+// Comfort for protocols over host streams (squall.stream/1): a connection that its owner may drop at any moment. The
+// host may still read what was written, and owes a last event, after that; here is what waits for it, so that sessions
+// need not. Header only and compiled into the plugin, as plugin.hpp is. It copies what is written: for bulk use
+// host.stream.
 #pragma once
 #include <squall/plugin.hpp>
 
 namespace squall::plugin {
 
-/// A protocol's Shard, or the base of it: its end waits for the last event of every stream that was opened on it. [shard]
+/// A protocol's Shard, or the base of it: it ends when every stream that was opened on it has had its last event.
 class StreamShard {
  public:
   template <class Instance>
@@ -50,8 +51,8 @@ inline void note_connect(sq_call* call, const sq_stream_info& info) {
 ///   void opened(const sq_stream_info&)
 ///   size_t received(std::string_view bytes)   how many were taken; the rest is shown again, with more. Empty: the peer
 ///                                             has finished sending
-///   void closed(uint32_t kind, std::string_view why)   it could not be opened, or is gone: SQ_K_*, never SQ_K_NONE. Not
-///                                             called after drop()
+///   void closed(uint32_t kind, std::string_view why)   it could not be opened, or is gone: SQ_K_*, never SQ_K_NONE.
+///                                             Not called after drop()
 /// All of it [shard].
 template <class Owner>
 class Stream {
@@ -73,8 +74,7 @@ class Stream {
     options.struct_size = sizeof options;
     options.flags = SQ_S_NODELAY | SQ_S_DIRECT;
     options.session = session;
-    const sq_status status =
-        host.stream->connect(shard_.handle(), target, &options, &kEvents, link_, &link_->handle);
+    const sq_status status = host.stream->connect(shard_.handle(), target, &options, &kEvents, link_, &link_->handle);
     if (status == SQ_OK)
       ++shard_.streams_;
     else

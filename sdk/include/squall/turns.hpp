@@ -1,6 +1,6 @@
-// Comfort for protocols that can have one request under way: the calls of a session take turns, in the order in which they
-// came, and each is completed once. Only sessions that are shared (`sessions: N`) and steps side by side ever wait.
-// Header only and compiled into the plugin, as plugin.hpp is.
+// Comfort for protocols that can have one request under way: the calls of a session take turns, in the order in which
+// they came, and each is completed once. Only sessions that are shared (`sessions: N`) and steps side by side ever
+// wait. Header only and compiled into the plugin, as plugin.hpp is.
 #pragma once
 #include <squall/plugin.hpp>
 

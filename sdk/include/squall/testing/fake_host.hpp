@@ -40,7 +40,7 @@
 #include <vector>
 
 #ifndef SQUALL_PLUGIN_DIR
-#error "define SQUALL_PLUGIN_DIR as the folder of the plugin; squall_add_plugin_test() of the CMake package squall-sdk does"
+#error "define SQUALL_PLUGIN_DIR as the folder of the plugin: squall_add_plugin_test() of squall-sdk does"
 #endif
 
 namespace squall::fake {

@@ -1,5 +1,5 @@
-// A protocol plugin in the hands of a test: loaded, prepared, its sessions and calls. Included by fake_host.hpp alone; it
-// is apart so that the other file reads as the interface.
+// A protocol plugin in the hands of a test: loaded, prepared, its sessions and calls. Included by fake_host.hpp alone;
+// it is apart so that the other file reads as the interface.
 #pragma once
 
 namespace squall::fake {
@@ -25,11 +25,12 @@ inline int64_t Call::number(std::string_view name, std::string_view key) {
 }
 
 inline std::string Call::ending() const {
-  static constexpr std::string_view kKinds[] = {"none",     "resolve", "connect", "tls",    "send",           "receive", "closed",
-                                                "protocol", "status",  "check",   "limit",  "plugin",         "local_resource",
-                                                "off_list"};
+  static constexpr std::string_view kKinds[] = {
+      "none",   "resolve", "connect", "tls",   "send",   "receive",        "closed",
+      "protocol", "status", "check",   "limit", "plugin", "local_resource", "off_list"};
   if (!completed) return "running";
-  if (outcome != SQ_OUT_FAILED) return outcome == SQ_OUT_OK ? "ok" : outcome == SQ_OUT_TIMEOUT ? "timeout" : "cancelled";
+  if (outcome == SQ_OUT_OK) return "ok";
+  if (outcome != SQ_OUT_FAILED) return outcome == SQ_OUT_TIMEOUT ? "timeout" : "cancelled";
   std::string text = "failed: " + std::string(kKinds[std::min<size_t>(kind, std::size(kKinds) - 1)]);
   return detail.len ? text + ", " + std::string(detail_text()) : text;
 }
