@@ -8,7 +8,7 @@ namespace {
 
 using namespace squall::plugin;
 
-// ---- what a scenario may say, `acme.request: { to: server, text: hello }`, and read, `${answer}` ----------------------------------
+// ---- what a scenario may say, `acme.request: { to: server, text: hello }`, and read, `${answer}` ----------------
 
 constexpr sq_param kText = param(SQ_T_STR, "text", "the line to send", {.flags = SQ_P_REQUIRED});
 constexpr const sq_param* kParams[] = {&kText, nullptr};
@@ -34,7 +34,7 @@ using Shard = StreamShard;  // a thread of load; what its users share would go i
 struct Session {  // a user; all of it runs on the thread of its shard, so nothing is locked
   Session(Shard& shard, uint64_t id) : shard(shard), id(id), stream(shard, *this) {}
 
-  // ---- what squall asks for -------------------------------------------------------------------------------------------
+  // ---- what squall asks for -------------------------------------------------------------------------------------
 
   void start(const Prepared& step, const sq_value* values, sq_call* call) {
     turns.add(step, values, call);
@@ -51,7 +51,7 @@ struct Session {  // a user; all of it runs on the thread of its shard, so nothi
     if (turns.release(call)) begin_next();
   }
 
-  // ---- a request from its turn to its answer --------------------------------------------------------------------------
+  // ---- a request from its turn to its answer --------------------------------------------------------------------
 
   void begin_next() {
     if (!turns.next()) return;

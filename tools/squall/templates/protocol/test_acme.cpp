@@ -1,5 +1,5 @@
-// The plugin in process, on a host with a virtual clock: no sockets, no sleeps, the test is the server. What does not hold
-// is a line on stderr, and the program ends with 1; so it does when the plugin breaks a rule of squall.
+// The plugin in process, on a host with a virtual clock: no sockets, no sleeps, the test is the server. What does not
+// hold is a line on stderr, and the program ends with 1; so it does when the plugin breaks a rule of squall.
 #include <cstdio>
 #include <squall/testing/fake_host.hpp>
 
@@ -146,7 +146,8 @@ void requests_of_one_session_wait_for_each_other() {
 
 void a_step_without_a_text_is_refused() {
   Bench bench;
-  check_equal(bench.protocol.refusal("request", bench.protocol.bind("request").to(bench.server)), "parameter text is missing");
+  check_equal(bench.protocol.refusal("request", bench.protocol.bind("request").to(bench.server)),
+              "parameter text is missing");
 }
 
 }  // namespace
