@@ -32,6 +32,7 @@ struct Call final : ::sq_call {
   bool is_timed_out = false;     // … because the deadline passed
   bool is_cut = false;           // … because the run stops
   bool has_arguments = false;
+  bool is_refused = false;       // the plugin said of it what cannot be: it fails, whatever else holds
   User* user = nullptr;
   Strand* strand = nullptr;      // of the user: whose step it is
   Shard* owner = nullptr;

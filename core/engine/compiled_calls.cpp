@@ -146,9 +146,8 @@ void CompiledPass::end_waiting_calls() {
     call.end_ns = shard().loop().recent_ns();
     open_call(call).is_delivered = true;
     if (!is_over_) {
-      ++inside_;
+      const Inside inside(*this, "on_done");
       call.events->on_done(&call);
-      --inside_;
     }
   }
   if (std::exchange(user_.at_->waits_for_token, false)) shard().unpark(user_);
@@ -183,9 +182,8 @@ void CompiledPass::deliver(Call& call) {
   user_.at_->due_ns = user_.at_->ready_ns = std::max(call.end_ns, user_.at_->due_ns);
   open_call(call).is_delivered = true;
   if (!is_over_) {
-    ++inside_;
+    const Inside inside(*this, "on_done");
     call.events->on_done(&call);
-    --inside_;
   }
   go_on_if_finished();
 }

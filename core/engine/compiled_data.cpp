@@ -209,9 +209,10 @@ sq_record& CompiledPass::hold(std::uint32_t dataset, std::uint32_t record) {
 void CompiledPass::record_came(std::uint32_t record) {
   shard().loop().disarm(user_.at_->wait);
   sq_record& own = hold(wanted_dataset_, record);
-  ++inside_;
-  std::exchange(record_end_, nullptr)(context_, SQ_OK, &own);
-  --inside_;
+  {
+    const Inside inside(*this, "a record's coming");
+    std::exchange(record_end_, nullptr)(context_, SQ_OK, &own);
+  }
   go_on_if_finished();
 }
 
@@ -239,8 +240,7 @@ sq_status output(sq_call* call, sq_str name, sq_str key, sq_value* out) noexcept
   const sq_param* const* outputs = mine.operation->op->outputs;
   for (std::uint32_t i = 0; outputs && outputs[i] && mine.session; ++i) {
     if (to_view(name) != outputs[i]->name) continue;
-    const sq_protocol* protocol = mine.owner->plan().protocols()[mine.operation->protocol].protocol;
-    return protocol->output(mine.session, call, i, key, out);
+    return mine.owner->read_output(mine, i, key, *out) ? SQ_OK : SQ_E_STATE;
   }
   return SQ_E_INVALID;
 }

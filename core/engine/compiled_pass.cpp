@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <mutex>
 
 #include "engine/population.hpp"
@@ -35,24 +34,21 @@ CompiledPass::CompiledPass(User& user) : user_(user) {
 
 Shard& CompiledPass::shard() { return user_.population_.shard(); }
 
-template <typename Function>
-void CompiledPass::enter(Function function) {
-  ++inside_;
-  function();
-  --inside_;
-}
-
 CompiledPass::Next CompiledPass::begin(const Instruction& code) {
   use_ = &shard().plan().task_uses()[code.index];
-  const auto known = std::ranges::find(selves_, use_->tasks, &std::pair<const sq_tasks*, void*>::first);
+  const auto known = std::ranges::find(selves_, use_->plugin, &std::pair<const Plugin*, void*>::first);
   if (known == selves_.end()) {
     sq_error error{};
-    if (use_->tasks->user_open(this, &self_, &error) != SQ_OK) {
-      use_ = nullptr;
-      const std::string_view why(error.text, strnlen(error.text, sizeof error.text));
-      return user_.fail_step(code, ErrorClass::plugin, why.empty() ? "the plugin cannot open a user" : why);
+    sq_status status = SQ_OK;
+    {
+      const PluginTurn turn(use_->plugin, "user_open");
+      status = use_->tasks->user_open(this, &self_, &error);
     }
-    selves_.emplace_back(use_->tasks, self_);
+    if (status != SQ_OK) {
+      use_ = nullptr;
+      return user_.fail_step(code, ErrorClass::plugin, failure_text(error, status));
+    }
+    selves_.emplace_back(use_->plugin, self_);
   } else {
     self_ = known->second;
   }
@@ -63,11 +59,15 @@ CompiledPass::Next CompiledPass::begin(const Instruction& code) {
   end_ = PartEnd::cut;
   status_ = SQ_OK;
   frames_ = user_.at_->frames.size();
-  enter([&] { use_->tasks->run(self_, use_->task, &done_); });
+  {
+    const Inside inside(*this, "run");
+    use_->tasks->run(self_, use_->task, &done_);
+  }
   return is_finished() ? finish() : Next::stop;
 }
 
 void CompiledPass::told_done(sq_status status, std::string_view detail) {
+  if (!shard().loop().is_own_thread("done", PluginTurn::now().plugin)) return;
   if (!use_ || is_over_) return shard().loop().plugin_fault("done() of a pass that is over");
   is_over_ = true;
   status_ = status;
@@ -129,13 +129,16 @@ CompiledPass::Next CompiledPass::woken() {
   } else if (!waiting_calls_.empty()) {
     launch_waiting();
   } else if (WaitEnd fn = std::exchange(wait_end_, nullptr)) {
-    enter([&] { fn(context_, SQ_OK); });
+    const Inside inside(*this, "a wait's end");
+    fn(context_, SQ_OK);
   } else if (granted_) {
     sq_record* record = std::exchange(granted_, nullptr);
-    enter([&] { std::exchange(record_end_, nullptr)(context_, SQ_OK, record); });
+    const Inside inside(*this, "a record's coming");
+    std::exchange(record_end_, nullptr)(context_, SQ_OK, record);
   } else if (record_end_ && user_.leave_line_for_record()) {
     user_.at_->due_ns = user_.at_->ready_ns = shard().loop().read_ns();
-    enter([&] { std::exchange(record_end_, nullptr)(context_, SQ_E_TIMEOUT, nullptr); });
+    const Inside inside(*this, "a record's coming");
+    std::exchange(record_end_, nullptr)(context_, SQ_E_TIMEOUT, nullptr);
   }
   return is_finished() ? finish() : Next::stop;
 }
@@ -152,18 +155,17 @@ void CompiledPass::stop_now(PartEnd as) {
     shard().loop().arm(guard_, shard().loop().now_ns() + kCancelLimitNs);
   }
   if (inside_ > 0) return;   // its next wish is refused
-  enter([&] {
-    for (const OpenCall& open : std::vector<OpenCall>(calls_)) {
-      if (!open.is_delivered) shard().cancel(*open.call, /*is_cut=*/true);
-    }
-    end_waiting_calls();
-    shard().loop().disarm(user_.at_->wait);
-    user_.leave_line_for_record();
-    if (sq_record* record = std::exchange(granted_, nullptr)) hand_back(*record);
-    if (WaitEnd fn = std::exchange(wait_end_, nullptr)) fn(context_, SQ_E_CLOSED);
-    if (RecordEnd fn = std::exchange(record_end_, nullptr)) fn(context_, SQ_E_CLOSED, nullptr);
-    if (!is_over_) use_->tasks->cancel(self_);
-  });
+  const Inside inside(*this, "cancel");
+  for (const OpenCall& open : std::vector<OpenCall>(calls_)) {
+    if (!open.is_delivered) shard().cancel(*open.call, /*is_cut=*/true);
+  }
+  end_waiting_calls();
+  shard().loop().disarm(user_.at_->wait);
+  user_.leave_line_for_record();
+  if (sq_record* record = std::exchange(granted_, nullptr)) hand_back(*record);
+  if (WaitEnd fn = std::exchange(wait_end_, nullptr)) fn(context_, SQ_E_CLOSED);
+  if (RecordEnd fn = std::exchange(record_end_, nullptr)) fn(context_, SQ_E_CLOSED, nullptr);
+  if (!is_over_) use_->tasks->cancel(self_);
 }
 
 namespace {
@@ -188,10 +190,7 @@ void CompiledPass::lose() {
   lost->forget_calls();
   lost->is_over_ = true;
   lost->status_ = SQ_E_CLOSED;
-  if (!lost->selves_.empty()) {   // other plugins' are theirs no longer, either: they were opened with this object
-    for (const auto& [tasks, self] : lost->selves_) tasks->user_close(self);
-    lost->selves_.clear();
-  }
+  lost->close();   // what other plugins keep was opened with this object, too
   if (lost->finish() == Next::go_on) user.run();
 }
 
@@ -203,7 +202,10 @@ void CompiledPass::forget_calls() {
 }
 
 void CompiledPass::close() {
-  for (const auto& [tasks, self] : selves_) tasks->user_close(self);
+  for (const auto& [plugin, self] : selves_) {
+    const PluginTurn turn(plugin, "user_close");
+    plugin->tasks->user_close(self);
+  }
   selves_.clear();
 }
 

@@ -20,6 +20,7 @@
 #include "engine/user.hpp"
 #include "net/environment.hpp"
 #include "payload/value.hpp"
+#include "plugin_host/plugin_turn.hpp"
 
 struct sq_user {};
 
@@ -80,6 +81,18 @@ class CompiledPass final : public ::sq_user {
   void hand_back(sq_record& record);
 
  private:
+  /// The plugin's code runs, called from here: done() then only notes, and the pass is over when it has returned.
+  class Inside {
+   public:
+    Inside(CompiledPass& pass, const char* function) : pass_(pass), turn_(pass.use_->plugin, function) { ++pass_.inside_; }
+    ~Inside() { --pass_.inside_; }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+
+   private:
+    CompiledPass& pass_;
+    PluginTurn turn_;
+  };
   struct Done : ::sq_done { CompiledPass* pass = nullptr; };
   struct Ended : Deferred { CompiledPass* pass = nullptr; bool is_queued = false; };
   struct Guard : TimerNode { CompiledPass* pass = nullptr; };
@@ -104,9 +117,6 @@ class CompiledPass final : public ::sq_user {
   void launch_waiting();
   void end_waiting_calls();
   void told_done(sq_status status, std::string_view detail);
-  /// Everything that goes into the plugin: afterwards the pass may be over.
-  template <typename Function>
-  void enter(Function function);
   bool is_finished();
   Next finish();
   void go_on_if_finished();
@@ -117,13 +127,13 @@ class CompiledPass final : public ::sq_user {
 
   User& user_;
   const TaskUse* use_ = nullptr;           // of the task that runs
-  std::vector<std::pair<const sq_tasks*, void*>> selves_;   // what each plugin keeps for this user
+  std::vector<std::pair<const Plugin*, void*>> selves_;   // what each plugin keeps for this user
   void* self_ = nullptr;                   // of the one that runs
   sq_user_info info_{};
   Done done_;
   Ended ended_;                            // done() came from elsewhere than from a callback of ours
   Guard guard_;                            // done() must come some time
-  std::uint32_t inside_ = 0;               // the plugin's code runs, called from here
+  std::uint32_t inside_ = 0;
   bool is_over_ = false;                   // done() has come
   bool must_end_ = false;
   bool gives_up_ = false;                  // when it is woken: what it waits for would outlast the drain

@@ -8,13 +8,6 @@
 #include "engine/shard_handle.hpp"
 #include "net/net_api.hpp"
 
-// A plugin's timer: the node that the wheel knows, and the plugin's callback.
-struct sq_timer : squall::TimerNode {
-  squall::Loop* loop = nullptr;
-  void (*callback)(void*) noexcept = nullptr;
-  void* context = nullptr;
-};
-
 namespace squall {
 namespace {
 
@@ -49,27 +42,15 @@ std::uint32_t index(sq_shard* shard) noexcept { return static_cast<ShardHandle*>
 sq_status post(sq_shard* shard, sq_post* node) noexcept { return loop_of(shard).post(*node); }
 
 sq_timer* timer_new(sq_shard* shard, void (*fn)(void*) noexcept, void* context) noexcept {
-  auto* timer = new (std::nothrow) sq_timer;
-  if (!timer) return nullptr;
-  timer->loop = &loop_of(shard);
-  timer->callback = fn;
-  timer->context = context;
-  timer->fire = [](TimerNode& node) noexcept {
-    auto& own = static_cast<sq_timer&>(node);
-    own.callback(own.context);
-  };
-  return timer;
+  return loop_of(shard).plugin_timers().make(fn, context);
 }
 
 void timer_set(sq_timer* timer, std::uint64_t at_ns) noexcept {
-  if (at_ns == 0) timer->loop->disarm(*timer);
-  else timer->loop->arm(*timer, at_ns);
+  PluginTimers::set(*timer, at_ns);
 }
 
 void timer_free(sq_timer* timer) noexcept {
-  if (!timer) return;
-  timer->loop->disarm(*timer);
-  delete timer;
+  if (timer) PluginTimers::free(*timer);
 }
 
 const sq_loop_api kLoop = {sizeof(sq_loop_api), 0, done, written, now_ns, recent_ns, index, post,

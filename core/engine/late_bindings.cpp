@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
+#include "plugin_host/plugin_turn.hpp"
 #include "scenario/catalog.hpp"
 
 namespace squall {
@@ -88,7 +88,9 @@ const Target* fitting_target(const Plan& plan, std::string_view protocol) {
 LateBindings::~LateBindings() {
   for (const auto& [key, operation] : operations_) {
     if (!operation->bound.prepared) continue;
-    plan_.protocols()[operation->bound.protocol].protocol->unprepare(operation->bound.prepared);
+    const ProtocolInstance& of = plan_.protocols()[operation->bound.protocol];
+    const PluginTurn turn(of.plugin, "unprepare");
+    of.protocol->unprepare(operation->bound.prepared);
   }
 }
 
@@ -207,12 +209,13 @@ bool LateBindings::prepare(Draft& draft, std::string& error) const {
   const ProtocolInstance& instance = plan_.protocols()[bound.protocol];
   const sq_wants wants{sizeof(sq_wants), 0, ~std::uint64_t{0}, Plan::kKeptBytes};   // what it will read only it knows
   sq_error why{};
-  if (instance.protocol->prepare(instance.instance, bound.spec->operation, draft.bindings.data(),
-                                 static_cast<std::uint32_t>(draft.bindings.size()), &wants, &bound.prepared, &why) == SQ_OK) {
-    return true;
-  }
+  const PluginTurn turn(instance.plugin, "prepare");
+  const sq_status status = instance.protocol->prepare(instance.instance, bound.spec->operation, draft.bindings.data(),
+                                                      static_cast<std::uint32_t>(draft.bindings.size()), &wants,
+                                                      &bound.prepared, &why);
+  if (status == SQ_OK) return true;
   bound.prepared = nullptr;
-  error = fmt::format("{}: {}", bound.spec->operation_name, std::string_view(why.text, strnlen(why.text, sizeof why.text)));
+  error = fmt::format("{}: {}", bound.spec->operation_name, failure_text(why, status));
   return false;
 }
 

@@ -1,9 +1,12 @@
 #include "engine/loop.hpp"
 
+#include <fmt/format.h>
 #include <time.h>
 
 #include <algorithm>
 
+#include "plugin_host/plugin.hpp"
+#include "plugin_host/plugin_turn.hpp"
 #include "result.hpp"
 
 namespace squall {
@@ -82,8 +85,26 @@ bool Loop::post(std::function<void()> message) {
 }
 
 void Loop::plugin_fault(std::string_view what) noexcept {
+  const auto [plugin, function] = PluginTurn::now();
+  std::string text = fmt::format("plugin {}, in {}: {}", plugin ? fmt::format("'{}'", plugin->name()) : "unknown",
+                                 function ? function : "no function of it", what);
+  if (!reactor_ || running == this) return add_fault(std::move(text));
+  post([this, text = std::move(text)]() mutable { add_fault(std::move(text)); });
+}
+
+void Loop::add_fault(std::string text) noexcept {
   ++fault_count_;
-  if (faults_.size() < kKeptFaults) faults_.emplace_back(what);
+  for (Fault& known : faults_) {
+    if (known.text != text) continue;
+    ++known.count;
+    return;
+  }
+  if (faults_.size() < kKeptFaults) faults_.push_back({std::move(text), 1});
+}
+
+void Loop::enter() noexcept {
+  running = this;
+  if (turns_.load(std::memory_order_relaxed) == 0) turns_.store(1, std::memory_order_relaxed);
 }
 
 void Loop::taken(const Turn& turn, unsigned events) {
@@ -122,6 +143,7 @@ void Loop::drain_posts() {
     while (turned) {
       sq_post* node = turned;
       turned = static_cast<sq_post*>(node->host_private[0]);
+      const PluginTurn turn(find_plugin_at(reinterpret_cast<const void*>(node->fn)), "a posted function");
       node->fn(node->ctx);  // may post the node again, or free it
     }
   }
@@ -152,6 +174,7 @@ std::uint64_t Loop::busy_turn() const {
 }
 
 void Loop::turn() {
+  running = this;
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   turn_ns_ = read_ns();
   if (looks_since_ns_ != 0) looked_ns_ += turn_ns_ - looks_since_ns_;
@@ -198,6 +221,7 @@ void Loop::sleep_until(std::uint64_t at_ns) {
 
 void Loop::advance_to(std::uint64_t now_ns) {
   SQUALL_ASSERT(!reactor_ && now_ns >= turn_ns_);
+  running = this;
   turn_ns_ = recent_ns_ = now_ns;
   do {
     drain_posts();

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/plugin_timers.hpp"
 #include "engine/timer_wheel.hpp"
 #include "net/environment.hpp"
 #include "net/reactor.hpp"
@@ -53,6 +54,8 @@ class Loop final : public Environment {
   /// Control messages of the run (rare, may allocate). False after close(). [any]
   bool post(std::function<void()> message);
 
+  /// From now on this thread is the loop's, and what it does first can be watched like a turn.
+  void enter() noexcept;
   /// One turn in real time; sleeps until the next timer at most.
   void turn();
   /// The turn that the loop is in, from 1; 0: it sleeps, or will not turn again. [any]
@@ -80,10 +83,18 @@ class Loop final : public Environment {
   void observe_waits(WaitObserver observer, void* context) { wait_observer_ = observer; wait_context_ = context; }
 
   Reactor* reactor() { return reactor_.get(); }  // nullptr in virtual time
-  std::vector<std::string>& faults() { return faults_; }
+  PluginTimers& plugin_timers() { return plugin_timers_; }
+
+  /// Rules that plugins broke: each text once. [shard]
+  struct Fault {
+    std::string text;
+    std::uint64_t count = 0;
+  };
+  const std::vector<Fault>& faults() const { return faults_; }
   std::uint64_t fault_count() const { return fault_count_; }
 
  private:
+  void add_fault(std::string text) noexcept;
   void taken(const Turn& turn, unsigned events);
   void drain_posts();
   void drain_ready();
@@ -114,7 +125,8 @@ class Loop final : public Environment {
   std::atomic<bool> closed_{false};
   std::atomic<bool> stopping_{false};
 
-  std::vector<std::string> faults_;
+  PluginTimers plugin_timers_{*this};
+  std::vector<Fault> faults_;
   std::uint64_t fault_count_ = 0;
 };
 

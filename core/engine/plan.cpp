@@ -13,6 +13,8 @@
 #include <map>
 #include <set>
 
+#include "plugin_host/plugin_turn.hpp"
+#include "plugin_host/process_state.hpp"
 #include "scenario/record_time.hpp"
 
 namespace squall {
@@ -28,10 +30,6 @@ LoadModel model_of(const Load& load) {
     case Load::Model::fleet: return LoadModel::fleet;
     default: return LoadModel::closed;
   }
-}
-
-std::string error_text(const sq_error& error) {
-  return std::string(error.text, strnlen(error.text, sizeof(error.text)));
 }
 
 }  // namespace
@@ -140,6 +138,7 @@ class Plan::Builder final : public StepBinder {
       return 0;
     }
     TaskUse use;
+    use.plugin = plugin;
     use.tasks = plugin->tasks;
     use.name = step.name;
     use.population = population_index_;
@@ -157,8 +156,9 @@ class Plan::Builder final : public StepBinder {
       }
     }
     sq_error error{};
-    if (use.tasks->task_open(index, options.data(), options.size(), &use.task, &error) != SQ_OK) {
-      refuse(mark, fmt::format("{}: {}", step.name, error_text(error)));
+    const PluginTurn turn(plugin, "task_open");
+    if (const sq_status status = use.tasks->task_open(index, options.data(), options.size(), &use.task, &error); status != SQ_OK) {
+      refuse(mark, fmt::format("{}: {}", step.name, failure_text(error, status)));
       return 0;
     }
     plan_.task_uses_.push_back(std::move(use));
@@ -239,11 +239,17 @@ class Plan::Builder final : public StepBinder {
           refuse(spec.mark, fmt::format("plugins.{}.{}: {}", spec.name, spec.options[i].first, text));
         }
       }
-      ProtocolInstance instance{plugin->protocol, nullptr};
+      ProtocolInstance instance{plugin->protocol, nullptr, plugin};
       sq_error error{};
-      if (plugin->protocol->open(options.data(), options.size(), &instance.instance, &error) != SQ_OK) {
-        refuse(spec.mark, fmt::format("plugins.{}: {}", spec.name, error_text(error)));
+      const PluginTurn turn(plugin, "open");
+      const ProcessState before = ProcessState::now();
+      const sq_status status = plugin->protocol->open(options.data(), options.size(), &instance.instance, &error);
+      if (status != SQ_OK) {
+        refuse(spec.mark, fmt::format("plugins.{}: {}", spec.name, failure_text(error, status)));
         return;
+      }
+      if (const std::string change = before.change_until(ProcessState::now()); !change.empty()) {
+        refuse(spec.mark, fmt::format("plugin '{}' changed {} in open, which belongs to the whole process", spec.name, change));
       }
       plan_.protocols_.push_back(instance);
     }
@@ -288,11 +294,11 @@ class Plan::Builder final : public StepBinder {
       }
     }
     sq_error error{};
-    if (instance.protocol->prepare(instance.instance, step.operation, bindings.data(),
-                                   static_cast<std::uint32_t>(bindings.size()), &wants, &bound.prepared,
-                                   &error) != SQ_OK) {
-      refuse(mark_, fmt::format("{}: {}", step.operation_name, error_text(error)));
-    }
+    const PluginTurn turn(instance.plugin, "prepare");
+    const sq_status status = instance.protocol->prepare(instance.instance, step.operation, bindings.data(),
+                                                        static_cast<std::uint32_t>(bindings.size()), &wants,
+                                                        &bound.prepared, &error);
+    if (status != SQ_OK) refuse(mark_, fmt::format("{}: {}", step.operation_name, failure_text(error, status)));
   }
 
   std::uint32_t series(const std::string& name, const std::string& operation, const std::string& type,
@@ -515,11 +521,20 @@ std::uint32_t Plan::delivery_series(std::uint32_t population, std::uint32_t hand
 
 Plan::~Plan() {
   late_.reset();
-  for (const TaskUse& use : task_uses_) use.tasks->task_close(use.task);
-  for (const BoundOperation& operation : operations_) {
-    if (operation.prepared) protocols_[operation.protocol].protocol->unprepare(operation.prepared);
+  for (const TaskUse& use : task_uses_) {
+    const PluginTurn turn(use.plugin, "task_close");
+    use.tasks->task_close(use.task);
   }
-  for (const ProtocolInstance& instance : protocols_) instance.protocol->close(instance.instance);
+  for (const BoundOperation& operation : operations_) {
+    if (!operation.prepared) continue;
+    const ProtocolInstance& of = protocols_[operation.protocol];
+    const PluginTurn turn(of.plugin, "unprepare");
+    of.protocol->unprepare(operation.prepared);
+  }
+  for (const ProtocolInstance& instance : protocols_) {
+    const PluginTurn turn(instance.plugin, "close");
+    instance.protocol->close(instance.instance);
+  }
 }
 
 }  // namespace squall

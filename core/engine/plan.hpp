@@ -30,6 +30,7 @@ namespace squall {
 struct ProtocolInstance {
   const sq_protocol* protocol = nullptr;
   void* instance = nullptr;
+  const Plugin* plugin = nullptr;
 };
 
 /// An argument that a compiled task gives by position.
@@ -56,7 +57,8 @@ struct BoundOperation {
 
 /// A compiled task at one place of the scenario.
 struct TaskUse {
-  const sq_tasks* tasks = nullptr;
+  const Plugin* plugin = nullptr;
+  const sq_tasks* tasks = nullptr;               // the plugin's
   void* task = nullptr;                         // from task_open; closed with the plan
   std::string name;                             // "shop.browse"
   std::uint32_t population = 0;

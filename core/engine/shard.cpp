@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "engine/host_api.hpp"
+#include "plugin_host/plugin_turn.hpp"
 
 namespace squall {
 namespace {
@@ -16,10 +17,7 @@ namespace {
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kBusyWindowMinNs = kSecondNs / 2;
 constexpr std::uint64_t kCloseLimitNs = 10 * kSecondNs;
-
-struct CloseDone : sq_done {
-  Shard* shard = nullptr;
-};
+constexpr std::uint64_t kFaultsMax = 1000;   // of a shard: then the run is not worth its time
 
 /// CPU time and run-queue delay of this thread so far, in ns; zeros when the kernel does not say.
 std::pair<std::uint64_t, std::uint64_t> thread_times() {
@@ -46,6 +44,12 @@ RecorderOptions recorder_options(const Plan& plan, std::uint32_t shard) {
 }
 
 }  // namespace
+
+struct Shard::Closing : sq_done {
+  Shard* shard = nullptr;
+  const Plugin* plugin = nullptr;
+  bool is_done = false;
+};
 
 Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplink, SharedData& shared,
              ShardOptions options)
@@ -100,13 +104,16 @@ Shard::~Shard() {
 
 std::string Shard::prepare(std::uint64_t zero_ns) {
   zero_ns_ = zero_ns;
+  loop_.enter();
   for (std::size_t i = 0; i < protocols_.size(); ++i) {
     const ProtocolInstance& instance = plan_.protocols()[i];
     sq_error error{};
-    if (instance.protocol->shard_open(instance.instance, handle(), &protocols_[i].state, &error) != SQ_OK) {
-      return fmt::format("plugin '{}' cannot open its shard: {}", instance.protocol->name,
-                         std::string_view(error.text, strnlen(error.text, sizeof(error.text))));
+    const PluginTurn turn(instance.plugin, "shard_open");
+    const sq_status status = instance.protocol->shard_open(instance.instance, handle(), &protocols_[i].state, &error);
+    if (status != SQ_OK) {
+      return fmt::format("plugin '{}' cannot open its shard: {}", instance.protocol->name, failure_text(error, status));
     }
+    protocols_[i].closing = std::make_unique<Closing>();
     ++plugins_open_;
   }
   const RunSpec& run = plan_.scenario().run;
@@ -156,12 +163,14 @@ void Shard::begin_starting_populations() {
 }
 
 void Shard::begin_population(std::uint32_t population) {
+  loop_.enter();
   if (phase_ == Phase::running) populations_[population]->begin(loop_.turn_ns());
 }
 
 void Shard::reach_horizon() { begin_draining(drain_ns_, grace_ns_, &Population::reach_horizon); }
 
 void Shard::stop(std::int64_t drain_ns, std::int64_t grace_ns) {
+  loop_.enter();
   begin_draining(drain_ns, grace_ns, &Population::stop);
 }
 
@@ -231,16 +240,19 @@ void Shard::begin_closing() {
   arm(close_guard_, loop_.now_ns() + kCloseLimitNs);
   ++plugins_open_;   // this function's own hold: a plugin may be done at once
   for (std::size_t i = 0; i < protocols_.size(); ++i) {
-    if (!protocols_[i].state) continue;
-    auto* done = new CloseDone;
-    done->shard = this;
-    done->done = [](sq_done* handle, sq_status, sq_str) {
-      auto* own = static_cast<CloseDone*>(handle);
-      Shard* shard = own->shard;
-      delete own;
-      shard->plugin_closed();
+    if (!protocols_[i].closing) continue;
+    Closing& closing = *protocols_[i].closing;
+    closing.shard = this;
+    closing.plugin = plan_.protocols()[i].plugin;
+    closing.done = [](sq_done* handle, sq_status, sq_str) {
+      auto& own = static_cast<Closing&>(*handle);
+      if (!own.shard->loop_.is_own_thread("done", own.plugin)) return;
+      if (own.is_done) return own.shard->loop_.plugin_fault("done() twice, or too late, for one shard_close");
+      own.is_done = true;
+      own.shard->plugin_closed();
     };
-    plan_.protocols()[i].protocol->shard_close(protocols_[i].state, done);
+    const PluginTurn turn(closing.plugin, "shard_close");
+    plan_.protocols()[i].protocol->shard_close(protocols_[i].state, &closing);
   }
   plugin_closed();
 }
@@ -248,17 +260,27 @@ void Shard::begin_closing() {
 void Shard::plugin_closed() {
   SQUALL_ASSERT(plugins_open_ > 0);
   if (--plugins_open_ > 0) return;
-  if (net_) net_->close_all();
+  take_all_back();
   // What is deferred now (the last on_closed) comes first.
   arm(close_guard_, loop_.now_ns());
+}
+
+/// What plugins have left behind, so that nothing calls into what they have freed.
+void Shard::take_all_back() {
+  loop_.plugin_timers().give_up();
+  if (net_) net_->close_all();
 }
 
 void Shard::finish() {
   if (phase_ == Phase::finished) return;
   if (plugins_open_ > 0) {
-    loop_.plugin_fault("a plugin did not close its shard within 10 s");
+    for (ProtocolShard& protocol : protocols_) {
+      if (!protocol.closing || std::exchange(protocol.closing->is_done, true)) continue;
+      const PluginTurn turn(protocol.closing->plugin, "shard_close");
+      loop_.plugin_fault("done() did not come within 10 s");
+    }
     plugins_open_ = 0;
-    if (net_) net_->close_all();
+    take_all_back();
     arm(close_guard_, loop_.now_ns() + kSecondNs / 1000);
     return;
   }
@@ -270,7 +292,10 @@ void Shard::finish() {
   const std::uint64_t now = loop_.now_ns();
   const double is_busy = busy();
   uplink_.records(options_.index, recorder_.finish(std::max<std::int64_t>(run_time(now), 0), is_busy, cpu_s_));
-  for (const std::string& fault : loop_.faults()) uplink_.event(options_.index, "plugin_fault", fault);
+  for (const Loop::Fault& fault : loop_.faults()) {
+    uplink_.event(options_.index, "plugin_fault",
+                  fault.count > 1 ? fmt::format("{} ({} times)", fault.text, fault.count) : fault.text);
+  }
   uplink_.finished(options_.index);
   loop_.stop();   // or the turn that got here would sleep for ever
 }
@@ -312,12 +337,20 @@ void Shard::fill_gauges() {
 
 void Shard::tick() {
   fill_gauges();
+  tell_of_limit();
   const std::uint64_t now = loop_.turn_ns();
   const double is_busy = busy();
   uplink_.records(options_.index, recorder_.drain(run_time(now), is_busy, cpu_s_));
   std::uint64_t next = tick_.at_ns + kSecondNs;
   if (next <= now) next = now + kSecondNs - (now - zero_ns_) % kSecondNs;
   arm(tick_, next);
+}
+
+void Shard::tell_of_limit() {
+  if (loop_.fault_count() < kFaultsMax || std::exchange(has_told_limit_, true)) return;
+  uplink_.event(options_.index, "plugin_limit",
+                fmt::format("plugins broke {} rules in shard {}, the first: {}", loop_.fault_count(), options_.index,
+                            loop_.faults().front().text));
 }
 
 void Shard::record(const Sample& sample) {
@@ -363,6 +396,7 @@ void Shard::send_budget(std::uint32_t budget) {
 
 void Shard::accept(std::uint32_t budget, const BudgetGrant& grant) {
   if (phase_ == Phase::finished) return;
+  loop_.enter();
   BudgetPlace& place = budgets_[budget];
   const bool try_again = place.lease.accept(grant);
   if (place.lease.wants_to_send()) send_budget(budget);

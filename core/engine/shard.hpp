@@ -125,18 +125,26 @@ class Shard final {
   // From the host's tables.
   void on_complete(Call& call);
   void on_progress(Call& call, std::uint64_t out, std::uint64_t in);
+  /// One of its outputs. False: there is none; or the plugin gave what cannot be one, and `wrong` says so.
+  bool output_of(const Call& call, std::uint32_t output, sq_str key, sq_value& out, const char*& wrong) const;
+  /// The same; what cannot be one is a fault and fails the call.
+  bool read_output(Call& call, std::uint32_t output, sq_str key, sq_value& out);
+  /// A copy of what the plugin says of a call.
+  std::string detail_of(const Call& call) const;
+  const Plugin* plugin_of(const Call& call) const { return plan_.protocols()[call.operation->protocol].plugin; }
   void on_deadline(Call& call);
   void limit(Call& call, std::uint64_t at_ns);
   void record_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t due_ns, std::uint64_t end_ns,
                        std::uint32_t outcome, std::uint32_t kind, std::uint64_t bytes);
   void count_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t count);
-  void plugin_closed();
 
  private:
   enum class Phase : std::uint8_t { waiting, running, draining, cutting, closing, finished };
+  struct Closing;   // a plugin's shard_close
   struct ProtocolShard {
     void* state = nullptr;
     std::uint64_t sessions = 0;
+    std::unique_ptr<Closing> closing;   // outlives done(), which may come twice
   };
   struct Step : TimerNode { Shard* shard = nullptr; void (Shard::*what)() = nullptr; };
   struct BudgetPlace {
@@ -155,7 +163,13 @@ class Shard final {
   void drain_is_over();
   void grace_is_over();
   void check_gone();
+  void refuse_call(Call& call, std::string_view what, const char* detail);
+  void complete_astray(Call& call);
+  bool knows_session(std::uint64_t session) const;
   void begin_closing();
+  void plugin_closed();
+  void take_all_back();
+  void tell_of_limit();
   void finish();
   void send_budget(std::uint32_t budget);
   void budget_is_over(std::uint32_t budget);
@@ -177,6 +191,7 @@ class Shard final {
   std::vector<BudgetPlace> budgets_;
   std::vector<DatasetReader> data_readers_;
   std::size_t plugins_open_ = 0;
+  bool has_told_limit_ = false;
 
   Phase phase_ = Phase::waiting;
   std::uint64_t zero_ns_ = 0;

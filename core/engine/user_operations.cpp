@@ -8,6 +8,7 @@
 #include "engine/shard.hpp"
 #include "engine/user.hpp"
 #include "engine/user_observer.hpp"
+#include "plugin_host/plugin_turn.hpp"
 
 namespace squall {
 namespace {
@@ -95,13 +96,12 @@ void User::launch(Call& call, const sq_value* args, std::uint32_t count, std::ui
   shard.begin(call);
   if (UserObserver* observer = shard.observer()) observer->call_begins(call, args, count);
   const sq_protocol* protocol = shard.plan().protocols()[operation.protocol].protocol;
+  const PluginTurn turn(shard.plugin_of(call), "start");
   protocol->start(call.session, operation.prepared, args, count, &call);
 }
 
 bool User::read_output(Call& call, std::uint32_t output, const std::string& key, sq_value& out) {
-  const sq_protocol* protocol = population_.shard().plan().protocols()[call.operation->protocol].protocol;
-  out = {};
-  return protocol->output(call.session, &call, output, to_str(key), &out) == SQ_OK && out.type != SQ_T_NULL;
+  return population_.shard().read_output(call, output, to_str(key), out);
 }
 
 bool User::holds(const Check& check, Call& call, std::uint64_t response_ns, std::string* why) {
@@ -112,6 +112,7 @@ bool User::holds(const Check& check, Call& call, std::uint64_t response_ns, std:
   if (!read_output(call, check.output, check.key, value)) {
     return check.matcher.matches(MatchInput::of(""), *this, why);
   }
+  const PluginTurn turn(population_.shard().plugin_of(call), "output, which is read");
   MatchInput input;
   switch (value.type) {
     case SQ_T_STR: case SQ_T_BYTES: input = MatchInput::of(to_view(value.u.str)); break;
@@ -134,6 +135,7 @@ void User::capture(Call& call) {
 std::optional<Value> User::read_capture(const Capture& capture, Call& call) {
   sq_value value;
   if (!read_output(call, capture.output, capture.key, value)) return std::nullopt;
+  const PluginTurn turn(population_.shard().plugin_of(call), "output, which is read");
   const bool is_text = value.type == SQ_T_STR || value.type == SQ_T_BYTES;
   const std::string_view text = is_text ? to_view(value.u.str) : std::string_view{};
   if (capture.from == Capture::From::json) {
@@ -158,17 +160,23 @@ void User::judge(Call& call, Outcome& outcome, ErrorClass& error, std::string& d
     outcome = Outcome::cancelled;
     return;
   }
+  if (call.is_refused) {
+    outcome = Outcome::failed;
+    error = ErrorClass::plugin;
+    detail = population_.shard().detail_of(call);
+    return;
+  }
   if (call.is_timed_out || call.outcome == SQ_OUT_TIMEOUT) {
     outcome = Outcome::timeout;
     error = ErrorClass::timeout;
-    detail = to_view(call.detail);
+    detail = population_.shard().detail_of(call);
     return;
   }
   if (call.outcome != SQ_OUT_OK) {
     outcome = Outcome::failed;
     error = class_of(call);
     if (error == ErrorClass::none) error = ErrorClass::plugin;
-    detail = to_view(call.detail);
+    detail = population_.shard().detail_of(call);
     return;
   }
   capture(call);

@@ -85,6 +85,11 @@ void Controller::event(std::uint32_t shard, std::string kind, std::string text) 
     const bool is_new = std::ranges::find(facts_.warnings, text) == facts_.warnings.end();
     if (is_new && facts_.warnings.size() < 20) facts_.warnings.push_back(text);
   }
+  if (kind == "plugin_limit") {
+    if (is_stopping_) return;
+    note("stop", std::move(text));
+    return stop_all(0, plan_.scenario().run.grace_ns);
+  }
   // Every shard tells when a budget is used up; once is enough.
   for (const JournalEntry& entry : journal_) {
     if (entry.event == kind && (entry.text == text)) return;

@@ -22,6 +22,8 @@
 #include "fleet/thread_stack.hpp"
 #include "net/net_api.hpp"
 #include "net/resolver.hpp"
+#include "plugin_host/last_words.hpp"
+#include "plugin_host/process_state.hpp"
 
 namespace squall {
 namespace {
@@ -75,7 +77,12 @@ class LocalRun final : public ShardLink {
 
     prepare_stacks();
     set_process_targets(&plan_.targets());
-    for (std::uint32_t i = 0; i < options_.shards; ++i) agents_.push_back(std::make_unique<ShardThread>());
+    for (std::uint32_t i = 0; i < options_.shards; ++i) {
+      agents_.push_back(std::make_unique<ShardThread>());
+      agents_.back()->loop = std::make_unique<Loop>(Loop::Time::real, monotonic_ns());
+    }
+    const ProcessState state_before = ProcessState::now();
+    const std::vector<int> files_before = open_descriptors();
     for (std::uint32_t i = 0; i < options_.shards; ++i) start_shard(i);
     wait_for_signals();
     arm_tick();
@@ -89,6 +96,7 @@ class LocalRun final : public ShardLink {
     }
     if (!is_abandoned_) set_process_targets(nullptr);
     if (!start_error_.empty()) return Error{start_error_};
+    if (!is_abandoned_) look_for_traces(state_before, files_before);
     controller_->tick(run_time());
     RunResult result = controller_->result();
     result.records = shared_.record_totals();
@@ -169,7 +177,6 @@ class LocalRun final : public ShardLink {
   void start_shard(std::uint32_t index) {
     ShardThread& own = *agents_[index];
     own.run = this;
-    own.loop = std::make_unique<Loop>(Loop::Time::real, monotonic_ns());
     own.loop->set_slack(static_cast<std::uint64_t>(plan_.scenario().run.slack_ns));
     own.loop->set_busy_poll(static_cast<std::uint64_t>(plan_.scenario().run.busy_poll_ns));
     ShardOptions options;
@@ -184,6 +191,7 @@ class LocalRun final : public ShardLink {
       name_thread(index);
       own.thread_id = ::gettid();
       Reactor::prepare_thread();
+      const SignalStack stack;
       const std::string error = own.shard->prepare(zero_ns_);
       if (!error.empty()) {
         asio::post(control_, [this, error] { fail(error); });
@@ -245,6 +253,10 @@ class LocalRun final : public ShardLink {
     next_look_.expires_after(std::chrono::nanoseconds(ShardWatch::kLookNs));
     next_look_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
+      if (const char* fallen = what_fell()) {
+        last_stall_ = fallen;
+        return abandon();
+      }
       for (const ShardWatch::Finding& finding : watch_.look(monotonic_ns())) stands_still(finding);
       using Stage = ShardWatch::Stage;
       const Stage given_up = stops_asked_ < kStopsThatEndAll ? Stage::hopeless : Stage::fault;
@@ -259,6 +271,23 @@ class LocalRun final : public ShardLink {
     controller_->set_now(run_time());
     const bool is_fault = finding.is_plugin && finding.stage >= ShardWatch::Stage::fault;
     controller_->event(finding.shard, is_fault ? "plugin_fault" : "stall", last_stall_);
+  }
+
+  /// What the plugins of this run have left in the process; which of them, nobody can tell any more.
+  void look_for_traces(const ProcessState& state, const std::vector<int>& files) {
+    std::string names;
+    for (const ProtocolInstance& instance : plan_.protocols()) {
+      names += fmt::format("{}'{}'", names.empty() ? "" : ", ", instance.plugin->name());
+    }
+    const std::string whose = fmt::format("{} {}", plan_.protocols().size() == 1 ? "plugin" : "one of the plugins", names);
+    if (const std::string change = state.change_until(ProcessState::now()); !change.empty()) {
+      controller_->event(0, "plugin_fault", fmt::format("{} changed {} while the run went on", whose, change));
+    }
+    if (const std::string left = left_open(files, open_descriptors()); !left.empty()) {
+      const std::string text = fmt::format("the run leaves {} ({})", left, whose);
+      controller_->note("files_left_open", text);
+      controller_->facts().warnings.push_back(text);
+    }
   }
 
   /// The other shards end in their turn; what they had not told yet is lost.
@@ -311,6 +340,7 @@ class LocalRun final : public ShardLink {
   std::uint64_t zero_ns_ = 0;
   std::int64_t anchor_ns_ = 0;
   std::string start_error_;
+  LastWordsListener listener_;
   std::string last_stall_;
   std::uint32_t stops_asked_ = 0;
   bool is_abandoned_ = false;

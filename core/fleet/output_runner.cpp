@@ -13,6 +13,7 @@
 #include "engine/host_api.hpp"
 #include "engine/loop.hpp"
 #include "engine/shard_handle.hpp"
+#include "plugin_host/plugin_turn.hpp"
 
 namespace squall {
 namespace {
@@ -54,6 +55,7 @@ class OutputRunner::Io {
   struct Output {
     Io* io = nullptr;
     const sq_output* plugin = nullptr;
+    const Plugin* owner = nullptr;   // whose it is
     void* instance = nullptr;
     OutputAccount account;
     std::deque<std::shared_ptr<Batch>> queue;   // front: being written when is_writing
@@ -89,10 +91,12 @@ class OutputRunner::Io {
     done.wait(lock, [&] { return is_done; });
   }
 
-  void open(const OutputSpec& spec, const sq_output* plugin, std::vector<std::string>& errors) {
+  void open(const OutputSpec& spec, const Plugin* owner, std::vector<std::string>& errors) {
+    const sq_output* const plugin = owner->output;
     auto output = std::make_unique<Output>();
     output->io = this;
     output->plugin = plugin;
+    output->owner = owner;
     output->account.name = plugin->name;
     output->written.output = output->closed.output = output.get();
     output->written.written = [](sq_done* handle, const sq_delivery* delivery) {
@@ -116,6 +120,7 @@ class OutputRunner::Io {
         }
       }
       sq_error error{};
+      const PluginTurn turn(owner, "open");
       if (plugin->open(&handle_, options.data(), options.size(), &output->instance, &error) != SQ_OK) {
         errors.push_back(fmt::format("output '{}': {}", spec.plugin,
                                      std::string_view(error.text, strnlen(error.text, sizeof(error.text)))));
@@ -144,6 +149,7 @@ class OutputRunner::Io {
   void write_next(Output& output) {
     if (output.is_writing || output.queue.empty()) return;
     output.is_writing = true;
+    const PluginTurn turn(output.owner, "write");
     output.plugin->write(output.instance, &output.queue.front()->abi, &output.written);
   }
 
@@ -186,6 +192,7 @@ class OutputRunner::Io {
     on_loop([&] {
       for (auto& output : outputs_) {
         for (const auto& batch : output->queue) output->account.dropped += batch->items();
+        const PluginTurn turn(output->owner, "close");
         output->plugin->close(output->instance, &output->closed);
       }
     });
@@ -303,7 +310,7 @@ std::unique_ptr<OutputRunner> OutputRunner::make(const std::vector<OutputSpec>& 
   for (const OutputSpec& spec : specs) {
     const Plugin* plugin = registry.find_output(spec.plugin);
     if (!plugin) errors.push_back(fmt::format("no plugin offers output '{}'", spec.plugin));
-    else runner->io_->open(spec, plugin->output, errors);
+    else runner->io_->open(spec, plugin, errors);
   }
   return runner;
 }

@@ -89,15 +89,16 @@ void ShardWatch::locate(const Watched& shard, Finding& finding) const {
     finding.where = "it waits for a CPU";
     return;
   }
-  const std::vector<void*> stack = stack_of(shard.thread, kAnswerTime);
+  const ThreadStack stack = stack_of(shard.thread, kAnswerTime);
   std::string called, own;
-  for (void* address : stack) {
+  for (void* address : stack.addresses) {
     Dl_info object{};
     if (::dladdr(address, &object) == 0) continue;
     const auto plugin = std::ranges::find(plugins_, object.dli_fbase, &PluginPlace::base);
     if (plugin != plugins_.end()) {
       finding.is_plugin = true;
-      finding.where = fmt::format("plugin '{}' ({}{})", plugin->name, address_text(object, address), called);
+      finding.where = fmt::format("plugin '{}' ({}{}){}", plugin->name, address_text(object, address), called,
+                                  stack.function ? fmt::format(" in {}", stack.function) : "");
       return;
     }
     if (called.empty() && object.dli_sname) called = fmt::format(", in {}", object.dli_sname);

@@ -9,6 +9,8 @@
 #include <atomic>
 #include <cerrno>
 
+#include "plugin_host/plugin_turn.hpp"
+
 namespace squall {
 namespace {
 
@@ -19,12 +21,14 @@ constexpr int kOwnFrames = 2;   // the handler, and the kernel's way into it
 // answers for the next asking: then the frames are its own all the same.
 std::array<void*, kFramesMax> frames;
 std::atomic<int> frame_count{0};
+std::atomic<const char*> function{nullptr};
 std::atomic<bool> wanted{false};
 sem_t answered;
 
 void answer(int) {
   const int saved = errno;
   if (wanted.exchange(false)) {
+    function = PluginTurn::now().function;
     frame_count = ::backtrace(frames.data(), kFramesMax);
     ::sem_post(&answered);
   }
@@ -45,7 +49,7 @@ void prepare_stacks() {
   static_cast<void>(is_ready);
 }
 
-std::vector<void*> stack_of(pthread_t thread, std::chrono::milliseconds limit) {
+ThreadStack stack_of(pthread_t thread, std::chrono::milliseconds limit) {
   while (::sem_trywait(&answered) == 0) {}   // of an answer that came too late
   wanted = true;
   if (::pthread_kill(thread, SIGUSR2) != 0) return {};
@@ -61,7 +65,7 @@ std::vector<void*> stack_of(pthread_t thread, std::chrono::milliseconds limit) {
   }
   const int count = frame_count;
   if (count <= kOwnFrames) return {};
-  return std::vector<void*>(frames.begin() + kOwnFrames, frames.begin() + count);
+  return {std::vector<void*>(frames.begin() + kOwnFrames, frames.begin() + count), function};
 }
 
 }  // namespace squall

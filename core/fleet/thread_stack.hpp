@@ -13,8 +13,12 @@ namespace squall {
 /// Once, before there are threads to ask: SIGUSR2 belongs to this from now on.
 void prepare_stacks();
 
-/// Return addresses of a thread, innermost first; empty when it did not answer within `limit`. A system call
+struct ThreadStack {
+  std::vector<void*> addresses;       // return addresses, innermost first
+  const char* function = nullptr;     // as what a plugin was called there (PluginTurn)
+};
+/// The stack of a thread; empty when it did not answer within `limit`. A system call
 /// that it was in may end with EINTR: ask only a thread that is in trouble. One caller at a time.
-std::vector<void*> stack_of(pthread_t thread, std::chrono::milliseconds limit);
+ThreadStack stack_of(pthread_t thread, std::chrono::milliseconds limit);
 
 }  // namespace squall

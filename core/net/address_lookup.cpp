@@ -4,11 +4,12 @@
 #include <string>
 
 #include "net/shard_parts.hpp"
+#include "plugin_host/plugin_turn.hpp"
 
 namespace squall {
 
 AddressLookup::AddressLookup(ShardNet::Parts& parts, const Target& target, Answer answer, void* context)
-    : parts_(parts), target_(target), answer_(answer), context_(context) {
+    : parts_(parts), target_(target), answer_(answer), context_(context), plugin_(PluginTurn::now().plugin) {
   later_.lookup = waiter_.lookup = this;
   later_.run = [](Deferred& node) noexcept { static_cast<Later&>(node).lookup->deliver(); };
   waiter_.answered = [](AddressWaiter& waiter, const Failure& failure) noexcept {
@@ -40,6 +41,7 @@ void AddressLookup::answer_later(sq_status status) {
 
 void AddressLookup::deliver() {
   const std::unique_ptr<AddressLookup, void (*)(AddressLookup*)> self(this, [](AddressLookup* l) { delete l; });
+  const PluginTurn turn(plugin_, "the answer of resolve");
   const auto* addresses = parts_.addresses.known(target_);
   if (status_ != SQ_OK || !addresses) return answer_(context_, status_ != SQ_OK ? status_ : SQ_E_IO, {});
   std::string text;

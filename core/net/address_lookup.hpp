@@ -9,6 +9,8 @@
 
 namespace squall {
 
+struct Plugin;
+
 class AddressLookup {
  public:
   using Answer = void (*)(void* context, sq_status, sq_str text) noexcept;
@@ -27,6 +29,7 @@ class AddressLookup {
   const Target& target_;
   const Answer answer_;
   void* const context_;
+  const Plugin* const plugin_;          // who asks
   sq_status status_ = SQ_OK;
   AddressLookup* previous_ = nullptr;   // in the shard's list
   AddressLookup* next_ = nullptr;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "net/shard_parts.hpp"
+#include "plugin_host/plugin_turn.hpp"
 
 namespace squall {
 namespace {
@@ -30,7 +31,7 @@ void enlarge_buffers(int fd) {
 
 DatagramSocket::DatagramSocket(ShardNet::Parts& parts, const Target& target, const sq_dgram_events* events,
                                void* context)
-    : parts_(parts), target_(target), events_(events), context_(context) {
+    : parts_(parts), target_(target), events_(events), context_(context), plugin_(PluginTurn::now().plugin) {
   later_.socket = waiter_.socket = this;
   later_.run = [](Deferred& node) noexcept { static_cast<Later&>(node).socket->run_deferred(); };
   waiter_.answered = [](AddressWaiter& waiter, const Failure& failure) noexcept {
@@ -147,8 +148,7 @@ void DatagramSocket::receive() {
     }
     const int count = ::recvmmsg(fd_, headers, kBatch, MSG_DONTWAIT, nullptr);
     if (count <= 0) {
-      if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && events_->on_error)
-        events_->on_error(context_, this, errno);
+      if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) tell_error(errno);
       return;
     }
     sq_buf packets[kBatch];
@@ -160,7 +160,10 @@ void DatagramSocket::receive() {
       counts.wire_received_bytes += headers[i].msg_len;
       if (parts_.observer) [[unlikely]] parts_.observer->received(target_, pieces[i].iov_base, headers[i].msg_len);
     }
-    events_->on_receive(context_, this, packets, static_cast<std::uint32_t>(count));
+    {
+      const PluginTurn turn(plugin_, "on_receive");
+      events_->on_receive(context_, this, packets, static_cast<std::uint32_t>(count));
+    }
     if (is_closed_ || static_cast<unsigned>(count) < kBatch) return;
   }
 }
@@ -175,8 +178,22 @@ void DatagramSocket::run_deferred() {
     delete this;
     return;
   }
-  if (const int error = std::exchange(error_, 0); error != 0 && events_->on_error)
-    events_->on_error(context_, this, error);
+  if (const int error = std::exchange(error_, 0); error != 0) tell_error(error);
+}
+
+void DatagramSocket::tell_error(int sys_errno) {
+  if (!events_->on_error) return;
+  const PluginTurn turn(plugin_, "on_error");
+  events_->on_error(context_, this, sys_errno);
+}
+
+bool DatagramSocket::may_be_used(const char* function) noexcept { return parts_.environment.is_own_thread(function, plugin_); }
+
+void DatagramSocket::give_up() {
+  if (is_closed_) return;
+  const PluginTurn turn(plugin_, "shard_close");
+  parts_.environment.plugin_fault("left a datagram socket open");
+  close();
 }
 
 void DatagramSocket::close() {

@@ -12,6 +12,8 @@
 
 namespace squall {
 
+struct Plugin;
+
 class DatagramSocket : public ::sq_dgram {
  public:
   DatagramSocket(ShardNet::Parts& parts, const Target& target, const sq_dgram_events* events, void* context);
@@ -27,6 +29,10 @@ class DatagramSocket : public ::sq_dgram {
   std::int32_t send(const sq_buf* packets, std::uint32_t count);
   /// No callback after it.  The object lives until the current callback is over.
   void close();
+  /// At the shard's end, of a socket that its plugin has left open: a fault.
+  void give_up();
+  /// False, and a fault, when the thread is not the shard's.
+  bool may_be_used(const char* function) noexcept;
 
  private:
   friend struct ShardNet::Parts;
@@ -34,6 +40,7 @@ class DatagramSocket : public ::sq_dgram {
   void ready(std::uint32_t events);
   void receive();
   void report_later(int sys_errno);
+  void tell_error(int sys_errno);
   void run_deferred();
   TargetCounters& counters();
 
@@ -44,6 +51,7 @@ class DatagramSocket : public ::sq_dgram {
   const Target& target_;
   const sq_dgram_events* const events_;
   void* const context_;
+  const Plugin* const plugin_;        // whose it is
   Watch* watch_ = nullptr;
   int fd_ = -1;
   int error_ = 0;                     // to be reported from the loop

@@ -9,6 +9,8 @@
 
 namespace squall {
 
+struct Plugin;
+
 /// A timer embedded in its owner, so that arming one never allocates.
 /// `fire` is set by the owner; the other members belong to the implementer while `armed`.
 struct TimerNode {
@@ -52,11 +54,24 @@ class Environment {
   /// The environment outlives everybody who may post to it. [any]
   virtual bool post(Deferred& node) noexcept = 0;
 
-  /// A plugin broke a rule of the ABI (consumed more than it was shown …).
+  /// A plugin broke a rule of the ABI (consumed more than it was shown …). Who it was is asked of PluginTurn. [any]
   virtual void plugin_fault(std::string_view what) noexcept = 0;
+
+  /// Whose loop this thread runs; nullptr: none, as on a plugin's own thread.
+  static inline constinit thread_local const Environment* running = nullptr;
+  /// False, and a fault, when a function that is for the loop's thread alone is called on another. `whose`: the
+  /// plugin whose object it is about, when that is known.
+  bool is_own_thread(const char* function, const Plugin* whose = nullptr) noexcept {
+    if (running == this) [[likely]] return true;
+    tell_foreign_thread(function, whose);
+    return false;
+  }
 
  protected:
   ~Environment() = default;
+
+ private:
+  void tell_foreign_thread(const char* function, const Plugin* whose) noexcept;
 };
 
 }  // namespace squall

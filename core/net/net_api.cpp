@@ -24,6 +24,9 @@ const Target& target_of(const sq_target* target) { return static_cast<const Targ
 Stream& stream_of(sq_stream* stream) { return static_cast<Stream&>(*stream); }
 
 /// Targets come from the plugin: one of another table (a second run) has no place in the counters.
+/// False, and a fault, on any thread but the shard's.
+bool is_own_thread(sq_shard* shard, const char* function) { return shard->net->environment().is_own_thread(function); }
+
 bool is_listed(const ShardNet& net, const Target& target) { return &target.table() == &net.targets(); }
 
 // ---- squall.stream/1 ----------------------------------------------------------------------------
@@ -32,6 +35,7 @@ sq_status stream_connect(sq_shard* shard, const sq_target* target, const sq_conn
                          const sq_stream_events* events, void* ctx, sq_stream** out) noexcept {
   if (!shard || !shard->net || !target || !events || !events->on_data || !events->on_closed || !out)
     return SQ_E_INVALID;
+  if (!is_own_thread(shard, "stream.connect")) return SQ_E_STATE;
   const Target& to = target_of(target);
   if (!is_listed(*shard->net, to) || to.url().is_datagram()) return SQ_E_INVALID;
   Stream::ConnectOptions options;
@@ -50,23 +54,34 @@ sq_status stream_connect(sq_shard* shard, const sq_target* target, const sq_conn
 
 sq_status stream_write(sq_stream* stream, const sq_buf* bufs, std::uint32_t n, void* tag) noexcept {
   if (!stream || n > kWriteBuffersMax || (n != 0 && !bufs)) return SQ_E_INVALID;
+  if (!stream_of(stream).may_be_used("stream.write")) return SQ_E_STATE;
   iovec buffers[kWriteBuffersMax];
   if (n != 0) std::memcpy(static_cast<void*>(buffers), bufs, n * sizeof(iovec));
   return stream_of(stream).write({buffers, n}, tag);
 }
 
-void stream_read_enable(sq_stream* stream, std::uint32_t on) noexcept { stream_of(stream).read_enable(on != 0); }
-void stream_shutdown(sq_stream* stream) noexcept { stream_of(stream).shutdown(); }
-void stream_close(sq_stream* stream) noexcept { stream_of(stream).close(); }
+void stream_read_enable(sq_stream* stream, std::uint32_t on) noexcept {
+  if (stream_of(stream).may_be_used("stream.read_enable")) stream_of(stream).read_enable(on != 0);
+}
+void stream_shutdown(sq_stream* stream) noexcept {
+  if (stream_of(stream).may_be_used("stream.shutdown")) stream_of(stream).shutdown();
+}
+void stream_close(sq_stream* stream) noexcept {
+  if (stream_of(stream).may_be_used("stream.close")) stream_of(stream).close();
+}
 
 sq_status stream_send_file(sq_stream* stream, int fd, std::uint64_t offset, std::uint64_t len, void* tag) noexcept {
   if (!stream || fd < 0 || offset > INT64_MAX || len > INT64_MAX - offset) return SQ_E_INVALID;
+  if (!stream_of(stream).may_be_used("stream.send_file")) return SQ_E_STATE;
   return stream_of(stream).send_file(fd, offset, len, tag);
 }
 
-void stream_pace(sq_stream* stream, std::uint64_t bytes_per_s) noexcept { stream_of(stream).pace(bytes_per_s); }
+void stream_pace(sq_stream* stream, std::uint64_t bytes_per_s) noexcept {
+  if (stream_of(stream).may_be_used("stream.pace")) stream_of(stream).pace(bytes_per_s);
+}
 sq_status stream_flush(sq_stream* stream, void* tag) noexcept {
-  return stream ? stream_of(stream).flush(tag) : SQ_E_INVALID;
+  if (!stream) return SQ_E_INVALID;
+  return stream_of(stream).may_be_used("stream.flush") ? stream_of(stream).flush(tag) : SQ_E_STATE;
 }
 
 constexpr sq_stream_api kStreamApi{sizeof(sq_stream_api), 0, stream_connect, stream_write, stream_read_enable,
@@ -77,6 +92,7 @@ constexpr sq_stream_api kStreamApi{sizeof(sq_stream_api), 0, stream_connect, str
 sq_status datagram_open(sq_shard* shard, const sq_target* target, const sq_dgram_events* events, void* ctx,
                         sq_dgram** out) noexcept {
   if (!shard || !shard->net || !target || !events || !events->on_receive || !out) return SQ_E_INVALID;
+  if (!is_own_thread(shard, "datagram.open")) return SQ_E_STATE;
   const Target& to = target_of(target);
   if (!is_listed(*shard->net, to) || !to.url().is_datagram()) return SQ_E_INVALID;
   auto* socket = new DatagramSocket(shard->net->parts(), to, events, ctx);
@@ -90,10 +106,14 @@ sq_status datagram_open(sq_shard* shard, const sq_target* target, const sq_dgram
 
 std::int32_t datagram_send(sq_dgram* socket, const sq_buf* packets, std::uint32_t n) noexcept {
   if (!socket || (n != 0 && !packets)) return SQ_E_INVALID;
-  return static_cast<DatagramSocket&>(*socket).send(packets, n);
+  auto& own = static_cast<DatagramSocket&>(*socket);
+  return own.may_be_used("datagram.send") ? own.send(packets, n) : SQ_E_STATE;
 }
 
-void datagram_close(sq_dgram* socket) noexcept { static_cast<DatagramSocket&>(*socket).close(); }
+void datagram_close(sq_dgram* socket) noexcept {
+  auto& own = static_cast<DatagramSocket&>(*socket);
+  if (own.may_be_used("datagram.close")) own.close();
+}
 
 constexpr sq_dgram_api kDatagramApi{sizeof(sq_dgram_api), 0, datagram_open, datagram_send, datagram_close};
 
@@ -101,7 +121,7 @@ constexpr sq_dgram_api kDatagramApi{sizeof(sq_dgram_api), 0, datagram_open, data
 
 sq_watch* fd_watch(sq_shard* shard, const sq_target* peer, int fd, std::uint32_t events, Watch::Handler fn,
                    void* ctx) noexcept {
-  if (!shard || !shard->net || !fn) return nullptr;
+  if (!shard || !shard->net || !fn || !is_own_thread(shard, "fdwatch.watch")) return nullptr;
   if (peer && !is_listed(*shard->net, target_of(peer))) return nullptr;
   return shard->net->parts().watches.watch(peer ? &target_of(peer) : nullptr, fd, events, fn, ctx);
 }
@@ -131,6 +151,7 @@ const sq_target* target_match(sq_str url) noexcept {
 
 sq_status target_resolve(sq_shard* shard, const sq_target* target, AddressLookup::Answer fn, void* ctx) noexcept {
   if (!shard || !shard->net || !target || !fn || !is_listed(*shard->net, target_of(target))) return SQ_E_INVALID;
+  if (!is_own_thread(shard, "target.resolve")) return SQ_E_STATE;
   AddressLookup::start(shard->net->parts(), target_of(target), fn, ctx);
   return SQ_OK;
 }

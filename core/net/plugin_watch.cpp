@@ -4,6 +4,9 @@
 
 #include <cerrno>
 
+#include "net/environment.hpp"
+#include "plugin_host/plugin_turn.hpp"
+
 namespace squall {
 namespace {
 
@@ -38,6 +41,7 @@ PluginWatch* PluginWatches::watch(const Target* peer, int fd, std::uint32_t even
   made->unverified_ = checked == Peer::kConnecting ? peer : nullptr;
   made->handler_ = handler;
   made->context_ = context;
+  made->plugin_ = PluginTurn::now().plugin;
   return made;
 }
 
@@ -52,18 +56,32 @@ void PluginWatch::on_ready(void* context, int fd, std::uint32_t events) noexcept
     }
     if (checked != Peer::kConnecting) self.unverified_ = nullptr;
   }
-  self.handler_(self.context_, fd, events);   // may unwatch: nothing may follow
+  const PluginTurn turn(self.plugin_, "a descriptor's callback");
+  self.handler_(self.context_, fd, events);   // may unwatch: nothing of it may follow
 }
 
 sq_status PluginWatch::modify(std::uint32_t events) {
+  if (!watch_) return SQ_E_STATE;
   return owner_->reactor_.modify(*watch_, events) ? SQ_OK : SQ_E_IO;
 }
 
 void PluginWatch::unwatch() {
+  if (!watch_) return;
   owner_->reactor_.unwatch(*watch_);
   watch_ = nullptr;
   next_free_ = owner_->free_;
   owner_->free_ = this;
+}
+
+void PluginWatches::give_up(Environment& environment) {
+  for (const auto& block : blocks_) {
+    for (int i = 0; i < kWatchesPerBlock; ++i) {
+      if (!block[i].is_watched()) continue;
+      const PluginTurn turn(block[i].plugin_, "shard_close");
+      environment.plugin_fault("left a descriptor watched");
+      block[i].unwatch();
+    }
+  }
 }
 
 }  // namespace squall

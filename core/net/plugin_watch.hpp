@@ -12,12 +12,16 @@
 
 namespace squall {
 
+class Environment;
 class PluginWatches;
+struct Plugin;
 
 class PluginWatch : public ::sq_watch {
  public:
+  /// Of one that is watched no more: SQ_E_STATE; and unwatch() does nothing.
   sq_status modify(std::uint32_t events);
   void unwatch();
+  bool is_watched() const { return watch_ != nullptr; }
 
  private:
   friend class PluginWatches;
@@ -28,6 +32,7 @@ class PluginWatch : public ::sq_watch {
   const Target* unverified_ = nullptr;   // still connecting when it was given to us
   Watch::Handler handler_ = nullptr;
   void* context_ = nullptr;
+  const Plugin* plugin_ = nullptr;       // whose it is
   PluginWatch* next_free_ = nullptr;
 };
 
@@ -39,6 +44,8 @@ class PluginWatches {
   /// `peer` null: no network descriptor.  Null result: the kernel refuses the descriptor, it is no
   /// socket although a peer is given, or it is connected to an address off the list.
   PluginWatch* watch(const Target* peer, int fd, std::uint32_t events, Watch::Handler handler, void* context);
+  /// At the shard's end: what plugins still watch is a fault, and watched no more.
+  void give_up(Environment& environment);
 
  private:
   friend class PluginWatch;

@@ -56,9 +56,9 @@ void ShardNet::Parts::unlink(DatagramSocket& socket) {
 
 void ShardNet::Parts::close_all() {
   // What is closed leaves its list only from the loop, so the links hold.
-  for (Stream* stream = live_streams; stream; stream = stream->next_)
-    stream->close({SQ_E_CLOSED, SQ_K_CLOSED, "shard ends"});
-  for (DatagramSocket* socket = datagram_sockets; socket; socket = socket->next_) socket->close();
+  for (Stream* stream = live_streams; stream; stream = stream->next_) stream->give_up();
+  for (DatagramSocket* socket = datagram_sockets; socket; socket = socket->next_) socket->give_up();
+  watches.give_up(environment);
   for (AddressLookup* lookup = lookups; lookup; lookup = lookup->next_) lookup->answer_later(SQ_E_CLOSED);
 }
 

@@ -7,6 +7,7 @@
 
 #include "net/shard_parts.hpp"
 #include "net/tls.hpp"
+#include "plugin_host/plugin_turn.hpp"
 
 namespace squall {
 
@@ -102,6 +103,25 @@ void Stream::close(Failure why) noexcept {
   end(why);
 }
 
+void Stream::give_up() noexcept {
+  static constexpr sq_stream_events kNobody = {
+      sizeof(sq_stream_events), 0, nullptr, [](void*, sq_stream*, const std::uint8_t*, std::uint64_t size) noexcept { return size; },
+      nullptr, [](void*, sq_stream*, sq_status, std::uint32_t, sq_str) noexcept {}};
+  if (is_over()) return;
+  const PluginTurn turn(plugin_, "shard_close");
+  parts_.environment.plugin_fault("left a stream open");
+  events_ = &kNobody;
+  close({SQ_E_CLOSED, SQ_K_CLOSED, "shard ends"});
+}
+
+bool Stream::may_be_used(const char* function) noexcept {
+  if (!parts_.environment.is_own_thread(function, plugin_)) return false;
+  if (is_lent_ && plugin_ == PluginTurn::now().plugin) [[likely]] return true;
+  parts_.environment.plugin_fault(std::string(function) + (is_lent_ ? "() on a stream of another plugin"
+                                                                    : "() on a stream after its on_closed"));
+  return false;
+}
+
 void Stream::end(const Failure& failure) {
   if (is_over()) return;
   if (was_opened_) {
@@ -142,7 +162,9 @@ void Stream::run_deferred() {
     WriteItem* const item = written.pop();
     void* const tag = item->tag;
     parts_.items.put(item);
-    if (!is_closed_by_plugin_ && events_->on_written) events_->on_written(context_, this, tag);
+    if (is_closed_by_plugin_ || !events_->on_written) continue;
+    const PluginTurn turn(plugin_, "on_written");
+    events_->on_written(context_, this, tag);
   }
   if (std::exchange(read_again_, false) && state_ == kOpen) {
     parts_.environment.read_ns();
@@ -156,6 +178,8 @@ void Stream::run_deferred() {
 
 void Stream::report_closed() {
   const Failure failure = failure_;
+  is_lent_ = false;
+  const PluginTurn turn(plugin_, "on_closed");
   events_->on_closed(context_, this, failure.status, failure.kind,
                      {failure.detail.data(), failure.detail.size()});
   parts_.items.put_all(written_);

@@ -34,6 +34,7 @@
 namespace squall {
 
 class TlsSession;
+struct Plugin;
 
 inline constexpr std::uint64_t kTurnBytes = 1u << 20;
 inline constexpr std::size_t kUnconsumedBytesMax = 64u << 20;
@@ -71,6 +72,10 @@ class Stream : public ::sq_stream {
   void shutdown() noexcept;
   /// By the plugin, or by the shard at its end.
   void close(Failure why = {}) noexcept;
+  /// At the shard's end, of a stream that its plugin has left open: a fault, and the plugin hears no more of it.
+  void give_up() noexcept;
+  /// False, and a fault, when the thread is not the shard's, the stream has had its on_closed, or another plugin's.
+  bool may_be_used(const char* function) noexcept;
 
  private:
   enum State : std::uint8_t { kResolving, kConnecting, kHandshaking, kOpen, kEnded };
@@ -144,11 +149,13 @@ class Stream : public ::sq_stream {
   ShardNet::Parts& parts_;
   const sq_stream_events* events_ = nullptr;
   void* context_ = nullptr;
+  const Plugin* plugin_ = nullptr;       // whose it is
   const Target* target_ = nullptr;
   TargetCounters* counters_ = nullptr;   // the target's
   std::unique_ptr<TlsSession> tls_;
   int fd_ = -1;
   State state_ = kEnded;
+  bool is_lent_ = false;             // from connect() to on_closed
   bool is_direct_ = false;
   bool is_reading_ = true;           // read_enable
   bool has_peer_finished_ = false;

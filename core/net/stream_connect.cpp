@@ -10,6 +10,7 @@
 #include "net/shard_parts.hpp"
 #include "net/stream.hpp"
 #include "net/tls.hpp"
+#include "plugin_host/plugin_turn.hpp"
 
 namespace squall {
 namespace {
@@ -33,6 +34,8 @@ void Stream::connect(const Target& target, const ConnectOptions& options, const 
   counters_ = &parts_.counters[target.index()];
   events_ = events;
   context_ = context;
+  plugin_ = PluginTurn::now().plugin;
+  is_lent_ = true;
   session_ = options.session;
   alpn_.assign(options.alpn);
   no_delay_ = options.no_delay;
@@ -246,7 +249,9 @@ void Stream::opened() {
   const sq_stream_info info{sizeof info, 0, resolve_ns_, connect_ns_, tls_ns_,
                             {alpn.data(), alpn.size()}, {peer_text.data(), peer_text.size()}};
   if (parts_.observer) [[unlikely]] parts_.observer->connected(*target_, peer_text);
-  if (events_->on_open) events_->on_open(context_, this, &info);
+  if (!events_->on_open) return;
+  const PluginTurn turn(plugin_, "on_open");
+  events_->on_open(context_, this, &info);
   if (state_ == kOpen && !queue_.is_empty()) send_pending();
   if (state_ == kOpen && tls_ && tls_->has_pending()) {   // data came with the last handshake record
     read_again_ = true;

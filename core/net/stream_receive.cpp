@@ -9,6 +9,7 @@
 #include "net/shard_parts.hpp"
 #include "net/stream.hpp"
 #include "net/tls.hpp"
+#include "plugin_host/plugin_turn.hpp"
 
 namespace squall {
 namespace {
@@ -116,10 +117,13 @@ bool Stream::deliver(std::size_t fresh, bool is_in_rest) {
     size = std::exchange(rest_end_, 0) - begin + fresh;
     data = held.data.get() + begin;
   }
+  const PluginTurn turn(plugin_, "on_data");
   std::uint64_t consumed = events_->on_data(context_, this, data, size);
   if (consumed > size) {
-    parts_.environment.plugin_fault("on_data consumed more than it was shown");
+    // What else it says about these bytes is not to be believed either.
+    parts_.environment.plugin_fault("consumed more bytes than it was shown");
     consumed = size;
+    end({SQ_E_INTERNAL, SQ_K_PLUGIN, "on_data consumed too much"});
   }
   if (state_ != kOpen || consumed == size) {
     if (held.data) parts_.buffers.put(std::move(held));
@@ -167,7 +171,10 @@ void Stream::peer_finished() {
   has_peer_finished_ = true;
   set_interest(watch_->events() & ~std::uint32_t{SQ_FD_READ});
   if (is_over()) return;
-  events_->on_data(context_, this, parts_.receive_buffer.get(), 0);
+  {
+    const PluginTurn turn(plugin_, "on_data");
+    events_->on_data(context_, this, parts_.receive_buffer.get(), 0);
+  }
   if (state_ == kOpen && has_finished_) end({SQ_OK, SQ_K_CLOSED, "eof"});
 }
 

@@ -1,6 +1,14 @@
 #include "plugin_host/extensions.hpp"
 
+#include <algorithm>
+#include <cstdint>
+
 namespace squall {
+namespace {
+
+constexpr std::uint64_t kLogBytesMax = 64u << 10;   // of one line
+
+}  // namespace
 
 Extensions::Extensions(Log log) : root_{}, log_(std::move(log)) {
   root_.abi.struct_size = sizeof(sq_host);
@@ -28,7 +36,9 @@ const void* Extensions::get(const sq_host* host, const char* id, std::uint32_t m
 void Extensions::write_log(const sq_host* host, std::uint32_t level, sq_str text) noexcept {
   const Extensions* self = reinterpret_cast<const Root*>(host)->self;
   try {
-    if (self->log_) self->log_(level, std::string_view(text.ptr, text.len));
+    std::string_view line("a plugin logs a text of NULL with a length");
+    if (text.ptr || text.len == 0) line = {text.ptr, std::min<std::uint64_t>(text.len, kLogBytesMax)};
+    if (self->log_) self->log_(level, line);
   } catch (...) {
     // A log line that cannot be written must not end a run.
   }

@@ -1,6 +1,9 @@
 #include "plugin_host/plugin.hpp"
 
+#include <dlfcn.h>
+#include <execinfo.h>
 #include <fmt/format.h>
+#include <link.h>
 
 #include <boost/dll/library_info.hpp>
 #include <boost/dll/shared_library.hpp>
@@ -9,18 +12,64 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
+#include <memory>
+#include <cstring>
+#include <set>
 #include <string_view>
 #include <vector>
+
+#include "plugin_host/plugin_turn.hpp"
+#include "plugin_host/process_state.hpp"
 
 namespace squall {
 namespace {
 
 constexpr std::string_view kEntryPrefix = "squall_plugin_entry_v";
 
-/// Leaked on purpose: see the header.
+constexpr int kFramesMax = 64;
+
+/// Leaked on purpose: see the header. Here they can be found, by whoever looks for leaks.
 std::vector<boost::dll::shared_library>& loaded_libraries() {
   static auto* libraries = new std::vector<boost::dll::shared_library>;
   return *libraries;
+}
+std::vector<std::unique_ptr<Plugin>>& plugins_for_good() {
+  static auto* plugins = new std::vector<std::unique_ptr<Plugin>>;
+  return *plugins;
+}
+
+// Where each library lies in memory, in a form that a signal handler can read.
+struct Place {
+  std::uintptr_t begin = 0, end = 0;
+  const Plugin* plugin = nullptr;
+};
+std::array<Place, 256> places;
+std::atomic<std::size_t> place_count{0};
+
+void note_place(const Plugin& plugin, const void* inside) {
+  Place place{reinterpret_cast<std::uintptr_t>(inside), 0, &plugin};
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* context) {
+        auto& wanted = *static_cast<Place*>(context);
+        std::uintptr_t begin = UINTPTR_MAX, end = 0;
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const auto& part = info->dlpi_phdr[i];
+          if (part.p_type != PT_LOAD) continue;
+          begin = std::min<std::uintptr_t>(begin, info->dlpi_addr + part.p_vaddr);
+          end = std::max<std::uintptr_t>(end, info->dlpi_addr + part.p_vaddr + part.p_memsz);
+        }
+        if (wanted.begin < begin || wanted.begin >= end) return 0;
+        wanted.begin = begin;
+        wanted.end = end;
+        return 1;
+      },
+      &place);
+  const std::size_t count = place_count.load(std::memory_order_relaxed);
+  if (place.end == 0 || count >= places.size()) return;
+  places[count] = place;
+  place_count.store(count + 1, std::memory_order_release);
 }
 
 Error refused(const std::filesystem::path& path, std::string_view why) {
@@ -90,13 +139,115 @@ Result<bool> inspect_plugin(const std::filesystem::path& path) {
   return true;
 }
 
-Result<Plugin> load_plugin(const std::filesystem::path& path, const sq_host* host) {
+namespace {
+
+/// One sentence about what is wrong with a list of parameters or outputs; "" for nothing.
+std::string mistake_in(const sq_param* const* list, const std::string& where) {
+  std::set<std::string_view> names;
+  for (; list && *list; ++list) {
+    const sq_param& param = **list;
+    if (param.struct_size < sizeof(sq_param) || !param.name || !*param.name) {
+      return fmt::format("{} describes a parameter that is too short for this ABI or has no name", where);
+    }
+    if (param.type > SQ_T_SOURCE || param.unit > SQ_U_JSON) {
+      return fmt::format("{}: parameter '{}' has type {} and unit {}, which are unknown", where, param.name, param.type,
+                         param.unit);
+    }
+    if (!names.insert(param.name).second) return fmt::format("{} describes '{}' twice", where, param.name);
+  }
+  return {};
+}
+
+std::string mistake_in(const sq_protocol& p) {
+  if (p.struct_size < sizeof(sq_protocol) || !p.name || !*p.name || !p.ops || !p.open || !p.close || !p.prepare ||
+      !p.unprepare || !p.shard_open || !p.shard_close || !p.session_open || !p.session_close ||
+      !p.start || !p.cancel || !p.output || !p.release) {
+    return "its protocol table is incomplete";
+  }
+  if (std::string mistake = mistake_in(p.options, fmt::format("protocol {}", p.name)); !mistake.empty()) return mistake;
+  std::set<std::string_view> names;
+  for (const sq_op* const* op = p.ops; *op; ++op) {
+    if ((*op)->struct_size < sizeof(sq_op) || !(*op)->name || !*(*op)->name) {
+      return fmt::format("protocol {} describes an operation that is too short for this ABI or has no name", p.name);
+    }
+    const std::string where = fmt::format("{}.{}", p.name, (*op)->name);
+    if (!names.insert((*op)->name).second) return fmt::format("{} is described twice", where);
+    for (const auto* list : {(*op)->params, (*op)->outputs}) {
+      if (std::string mistake = mistake_in(list, where); !mistake.empty()) return mistake;
+    }
+    for (const sq_param* const* param = (*op)->params; param && *param; ++param) {
+      const std::string_view name = (*param)->name;
+      if (name == "to" || name == "name" || name == "timeout" || name == "tags") {
+        return fmt::format("{} declares a parameter '{}', which belongs to every operation", where, name);
+      }
+    }
+  }
+  return {};
+}
+
+std::string mistake_in(const sq_output& o) {
+  if (o.struct_size < sizeof(sq_output) || !o.name || !*o.name || !o.open || !o.write || !o.close) {
+    return "its output table is incomplete";
+  }
+  return mistake_in(o.options, fmt::format("output {}", o.name));
+}
+
+std::string mistake_in(const sq_tasks& t) {
+  if (t.struct_size < sizeof(sq_tasks) || !t.name || !*t.name || !t.tasks || !t.task_open || !t.task_close || !t.user_open ||
+      !t.user_close || !t.run || !t.cancel) {
+    return "its tasks table is incomplete";
+  }
+  std::set<std::string_view> names;
+  for (const sq_task* const* task = t.tasks; *task; ++task) {
+    if ((*task)->struct_size < sizeof(sq_task) || !(*task)->name || !*(*task)->name) {
+      return fmt::format("tasks {} describe one that is too short for this ABI or has no name", t.name);
+    }
+    const std::string where = fmt::format("{}.{}", t.name, (*task)->name);
+    if (!names.insert((*task)->name).second) return fmt::format("{} is described twice", where);
+    if (std::string mistake = mistake_in((*task)->options, where); !mistake.empty()) return mistake;
+  }
+  return {};
+}
+
+}  // namespace
+
+const char* Plugin::name() const noexcept {
+  return protocol ? protocol->name : output ? output->name : tasks ? tasks->name : file.c_str();
+}
+
+std::string failure_text(const sq_error& error, sq_status status) {
+  const std::string_view text(error.text, strnlen(error.text, sizeof(error.text)));
+  return text.empty() ? fmt::format("the plugin gives no reason (status {})", status) : std::string(text);
+}
+
+const Plugin* find_plugin_at(const void* address) noexcept {
+  const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+  const std::size_t count = place_count.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (wanted >= places[i].begin && wanted < places[i].end) return places[i].plugin;
+  }
+  return nullptr;
+}
+
+PluginFrame find_plugin_on_stack() noexcept {
+  void* frames[kFramesMax];
+  const int count = ::backtrace(frames, kFramesMax);
+  for (int i = 0; i < count; ++i) {
+    if (const Plugin* const plugin = find_plugin_at(frames[i])) return {plugin, frames[i]};
+  }
+  return {};
+}
+
+Result<const Plugin*> load_plugin(const std::filesystem::path& path, const sq_host* host) {
   if (auto inspected = inspect_plugin(path); !inspected) return inspected.error();
 
-  Plugin plugin;
+  Plugin& plugin = *plugins_for_good().emplace_back(std::make_unique<Plugin>());
   plugin.path = path;
+  plugin.file = path.filename().string();
+  const ProcessState before = ProcessState::now();
   sq_plugin_entry_fn entry = nullptr;
   try {
+    const PluginTurn turn(&plugin, "its constructors");
     // The throwing overload: the one with an error_code loses dlerror's text.
     boost::dll::shared_library library(
         path, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
@@ -105,7 +256,11 @@ Result<Plugin> load_plugin(const std::filesystem::path& path, const sq_host* hos
   } catch (const std::exception& failure) {
     return refused(path, fmt::format("cannot be loaded: {}", failure.what()));
   }
-  plugin.root = entry();
+  note_place(plugin, reinterpret_cast<const void*>(entry));
+  {
+    const PluginTurn turn(&plugin, SQ_ENTRY_SYMBOL);
+    plugin.root = entry();
+  }
   if (plugin.root == nullptr) return refused(path, "its entry returned nothing");
   if (plugin.root->struct_size < offsetof(sq_plugin, get_interface) + sizeof(void*)) {
     return refused(path, "its descriptor is too short for this ABI");
@@ -121,47 +276,38 @@ Result<Plugin> load_plugin(const std::filesystem::path& path, const sq_host* hos
     return refused(path, "its descriptor lacks id, version, init or get_interface");
   }
   sq_error error{};
-  if (root.init(host, &error) != SQ_OK) {
-    error.text[sizeof(error.text) - 1] = 0;
-    return refused(path, fmt::format("init failed: {}", error.text));
-  }
-  plugin.protocol = static_cast<const sq_protocol*>(root.get_interface(SQ_PROTOCOL_V1));
-  plugin.output = static_cast<const sq_output*>(root.get_interface(SQ_OUTPUT_V1));
-  plugin.tasks = static_cast<const sq_tasks*>(root.get_interface(SQ_TASKS_V1));
-  if (plugin.protocol != nullptr) {
-    const sq_protocol& p = *plugin.protocol;
-    if (p.struct_size < sizeof(sq_protocol) || !p.name || !p.ops || !p.open || !p.close || !p.prepare ||
-        !p.unprepare || !p.shard_open || !p.shard_close || !p.session_open || !p.session_close ||
-        !p.start || !p.cancel || !p.output || !p.release) {
-      return refused(path, "its protocol table is incomplete");
-    }
-    for (const sq_op* const* op = p.ops; *op; ++op) {
-      for (const sq_param* const* param = (*op)->params; param && *param; ++param) {
-        const std::string_view name = (*param)->name;
-        if (name == "to" || name == "name" || name == "timeout" || name == "tags") {
-          return refused(path, fmt::format("{}.{} declares a parameter '{}', which belongs to every operation",
-                                           p.name, (*op)->name, name));
-        }
-      }
+  {
+    const PluginTurn turn(&plugin, "init");
+    if (const sq_status status = root.init(host, &error); status != SQ_OK) {
+      return refused(path, fmt::format("init failed: {}", failure_text(error, status)));
     }
   }
-  if (plugin.output != nullptr) {
-    const sq_output& o = *plugin.output;
-    if (o.struct_size < sizeof(sq_output) || !o.name || !o.open || !o.write || !o.close) {
-      return refused(path, "its output table is incomplete");
+  if (const std::string change = before.change_until(ProcessState::now()); !change.empty()) {
+    return refused(path, fmt::format("its init changed {}, which belongs to the whole process; a plugin leaves that as "
+                                     "it is", change));
+  }
+  const sq_protocol* protocol = nullptr;
+  const sq_output* output = nullptr;
+  const sq_tasks* tasks = nullptr;
+  {
+    const PluginTurn turn(&plugin, "get_interface");
+    protocol = static_cast<const sq_protocol*>(root.get_interface(SQ_PROTOCOL_V1));
+    output = static_cast<const sq_output*>(root.get_interface(SQ_OUTPUT_V1));
+    if (protocol) {
+      if (const std::string mistake = mistake_in(*protocol); !mistake.empty()) return refused(path, mistake);
+    }
+    tasks = static_cast<const sq_tasks*>(root.get_interface(SQ_TASKS_V1));
+    if (output) {
+      if (const std::string mistake = mistake_in(*output); !mistake.empty()) return refused(path, mistake);
+    }
+    if (tasks) {
+      if (const std::string mistake = mistake_in(*tasks); !mistake.empty()) return refused(path, mistake);
     }
   }
-  if (plugin.tasks != nullptr) {
-    const sq_tasks& t = *plugin.tasks;
-    if (t.struct_size < sizeof(sq_tasks) || !t.name || !t.tasks || !t.task_open || !t.task_close || !t.user_open ||
-        !t.user_close || !t.run || !t.cancel) {
-      return refused(path, "its tasks table is incomplete");
-    }
-    for (const sq_task* const* task = t.tasks; *task; ++task) {
-      if ((*task)->struct_size < sizeof(sq_task) || !(*task)->name) return refused(path, "one of its tasks is incomplete");
-    }
-  }
-  return plugin;
+  plugin.protocol = protocol;
+  plugin.output = output;
+  plugin.tasks = tasks;
+  return &plugin;
 }
 
 }  // namespace squall

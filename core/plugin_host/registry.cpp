@@ -7,16 +7,6 @@
 
 namespace squall {
 namespace fs = std::filesystem;
-namespace {
-
-/// Plugins are never unloaded, so what describes them is never freed: threads of theirs may outlive main().
-/// Here it can be found, by whoever looks for leaks.
-std::vector<const Plugin*>& loaded_for_good() {
-  static auto& plugins = *new std::vector<const Plugin*>;
-  return plugins;
-}
-
-}  // namespace
 
 Result<bool> Registry::load_directory(const fs::path& directory) {
   std::error_code error;
@@ -42,8 +32,9 @@ Result<const Plugin*> Registry::load_file(const fs::path& path) {
   for (const Plugin* plugin : plugins_) {
     if (fs::equivalent(plugin->path, real, error)) return plugin;
   }
-  auto loaded = load_plugin(real, host_);
-  if (!loaded) return loaded.error();
+  const auto result = load_plugin(real, host_);
+  if (!result) return result.error();
+  const Plugin* const loaded = *result;
   for (const Plugin* other : plugins_) {
     const bool same_protocol = loaded->protocol && other->protocol &&
                                std::string_view(loaded->protocol->name) == other->protocol->name;
@@ -59,8 +50,8 @@ Result<const Plugin*> Registry::load_file(const fs::path& path) {
                                other->path.string())};
     }
   }
-  plugins_.push_back(loaded_for_good().emplace_back(new Plugin(std::move(*loaded))));
-  return plugins_.back();
+  plugins_.push_back(loaded);
+  return loaded;
 }
 
 const Plugin* Registry::find_protocol(std::string_view name) const {

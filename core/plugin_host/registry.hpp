@@ -34,7 +34,7 @@ class Registry {
 
  private:
   const sq_host* host_;
-  std::vector<const Plugin*> plugins_;  // those from files are leaked with their libraries
+  std::vector<const Plugin*> plugins_;  // those from files live as long as their libraries
   std::vector<std::unique_ptr<const Plugin>> added_;
 };
 

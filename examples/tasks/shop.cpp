@@ -13,7 +13,7 @@ squall::Task browse(squall::User& user) {
     co_await user.wait(user.between(200ms, user.option_time("think")));
     const std::string path = "/site/page/" + std::to_string(user.below(100));
     auto shown = co_await user.call("http.get").with("path", path).with("headers", "accept", "text/html").named("page");
-    shown.expect(shown.body().find("<h1>") != std::string_view::npos, "no title");
+    shown.expect(shown.body().find("<title>") != std::string_view::npos, "no title");
   }
 }
 

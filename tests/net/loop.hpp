@@ -28,7 +28,9 @@ class Loop final : public Environment {
   std::vector<std::string> faults;
   Reactor reactor;
 
+  Loop() { running = this; }
   ~Loop() {
+    running = nullptr;
     for (Deferred* node : posted_) {
       if (!node->is_own) continue;
       node->is_dropped = true;

@@ -11,6 +11,7 @@
 #include "flags.hpp"
 #include "options.hpp"
 #include "payload/suggestion.hpp"
+#include "plugin_host/last_words.hpp"
 
 namespace squall {
 namespace {
@@ -197,6 +198,7 @@ static void allow_many_files() {
 
 int main(int argc, char** argv) {
   try {
+    squall::prepare_last_words();
     allow_many_files();
     return squall::run_program(argc, argv);
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@
 #include "engine/arguments.hpp"
 #include "engine/call.hpp"
 #include "engine/population.hpp"
+#include "engine/shard.hpp"
 #include "engine/user.hpp"
 #include "net/target.hpp"
 #include "payload/units.hpp"
@@ -350,12 +351,12 @@ std::string OncePrinter::arguments(const Call& call, const sq_value* args, std::
 /// Short ones in any case; a long text when its bytes were not seen, or could not be read (compressed).
 std::string OncePrinter::outputs(const Call& call) const {
   if (call.outcome != SQ_OUT_OK || call.is_timed_out || call.is_cut) return {};
-  const sq_protocol* protocol = plan_->protocols()[call.operation->protocol].protocol;
   std::string text, line;
   const sq_param* const* described = call.operation->op->outputs;
   for (std::uint32_t i = 0; described && described[i]; ++i) {
     sq_value value{};
-    if (protocol->output(call.session, &call, i, {}, &value) != SQ_OK || value.type == SQ_T_NULL) continue;
+    const char* wrong = nullptr;   // is told where it is judged
+    if (!call.owner->output_of(call, i, {}, value, wrong)) continue;
     if (value.type != SQ_T_BYTES) {
       if (value.type == SQ_T_STR && value.u.str.len == 0) continue;
       line += fmt::format("{}{} = {}", line.empty() ? "" : ", ", described[i]->name, value_text(value, described[i]->unit, false));

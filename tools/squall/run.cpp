@@ -16,6 +16,7 @@
 #include "fleet/output_runner.hpp"
 #include "options.hpp"
 #include "payload/suggestion.hpp"
+#include "plugin_host/last_words.hpp"
 #include "toolbox.hpp"
 #include "report/html_page.hpp"
 #include "report/live.hpp"
@@ -139,9 +140,10 @@ void print_mistakes(const std::vector<Diagnostic>& mistakes) {
   fmt::print(stderr, "{}", list.print());
 }
 
-// Returning would take away what the thread that hangs still uses.
+// Returning would take away what the thread that hangs still uses. One that has crashed ends the process itself.
 void end_process(int code) {
   std::fflush(nullptr);
+  leave_to_the_fallen();
   std::_Exit(code);
 }
 

@@ -6,6 +6,7 @@
 
 #include "build.hpp"
 #include "engine/host_api.hpp"
+#include "plugin_host/last_words.hpp"
 #include "scenario/files.hpp"
 #include "scenario/loader.hpp"
 
@@ -70,6 +71,7 @@ std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std:
       return nullptr;
     }
   }
+  hear_exit_first();
   for (const Plugin* plugin : toolbox->registry.plugins()) {
     if (plugin->protocol) toolbox->catalog.add(*plugin->protocol, plugin->root->id);
     if (plugin->output) toolbox->catalog.add(*plugin->output);
