@@ -409,7 +409,7 @@ class Run:
         self.took_s = time.monotonic() - self.begun
         path = os.path.join(self.folder, "result.json")
         self.result = None
-        if os.path.exists(path):
+        if os.path.exists(path) and os.path.getsize(path) > 0:   # it is made at the start, to see that it can be
             with open(path) as file:
                 self.result = json.load(file)
         return self
