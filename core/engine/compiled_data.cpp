@@ -197,8 +197,8 @@ sq_status CompiledPass::acquire(std::string_view dataset, const sq_pair* where, 
 }
 
 sq_record& CompiledPass::hold(std::uint32_t dataset, std::uint32_t record) {
-  auto place = std::ranges::find(records_, false, &sq_record::is_held);
-  sq_record& own = place == records_.end() ? records_.emplace_back() : *place;
+  const auto place = std::ranges::find_if(records_, [](const auto& one) { return !one->is_held; });
+  sq_record& own = place == records_.end() ? *records_.emplace_back(std::make_unique<sq_record>()) : **place;
   own = {dataset, record, shard().plan().scenario().datasets[dataset].get(), true};
   user_.records().held.push_back({dataset, kNone, record, /*for_user=*/false});
   if (UserObserver* observer = shard().observer()) observer->acquired(*own.data, record);

@@ -52,9 +52,6 @@ CompiledPass::Next CompiledPass::begin(const Instruction& code) {
   } else {
     self_ = known->second;
   }
-  const PopulationSpec& population = *user_.population_.plan().spec;
-  info_ = {sizeof info_, 0, user_.user_index, user_.iteration, SessionId{user_.population, user_.user_index}.number(),
-           to_str(population.name), to_str(use_->scenario_task ? use_->scenario_task->name : use_->part)};
   is_over_ = must_end_ = gives_up_ = false;
   end_ = PartEnd::cut;
   status_ = SQ_OK;
@@ -64,6 +61,13 @@ CompiledPass::Next CompiledPass::begin(const Instruction& code) {
     use_->tasks->run(self_, use_->task, &done_);
   }
   return is_finished() ? finish() : Next::stop;
+}
+
+const sq_user_info* CompiledPass::info() {
+  const PopulationSpec& population = *user_.population_.plan().spec;
+  info_ = {sizeof info_, 0, user_.user_index, user_.iteration, SessionId{user_.population, user_.user_index}.number(),
+           to_str(population.name), use_ ? to_str(use_->scenario_task ? use_->scenario_task->name : use_->part) : sq_str{}};
+  return &info_;
 }
 
 void CompiledPass::told_done(sq_status status, std::string_view detail) {

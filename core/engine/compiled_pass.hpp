@@ -5,7 +5,7 @@
 #include <squall/abi.h>
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,7 +60,7 @@ class CompiledPass final : public ::sq_user {
 
   // From the plugin, over squall.users/1 and squall.records/1.
   sq_shard* shard_handle();
-  const sq_user_info* info() const { return &info_; }
+  const sq_user_info* info();
   sq_status bind(sq_str op, const sq_pair* params, std::uint64_t n, sq_opref** out, std::uint64_t* fixed, sq_error* error);
   sq_call* call(const sq_opref& operation, const sq_value* args, std::uint32_t n, const sq_call_events* events, void* owner);
   void judge(Call& call, std::uint32_t kind, std::string_view why);
@@ -150,7 +150,7 @@ class CompiledPass final : public ::sq_user {
   void* context_ = nullptr;
   std::uint32_t wanted_dataset_ = kNone;
   sq_record* granted_ = nullptr;           // on its way to record_end_
-  std::deque<sq_record> records_;          // addresses stay; used again
+  std::vector<std::unique_ptr<sq_record>> records_;   // addresses stay; used again
   CallMemory read_;                        // of get()
 };
 

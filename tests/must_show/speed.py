@@ -69,6 +69,11 @@ def memory():
     bench("memory", 3, "mosquitto")
 
 
+def compiled():
+    need_descriptors(8192)
+    bench("compiled", 4)
+
+
 def largest_city_mix():
     need_descriptors(16384)
     bench("city-mix", 1, "mosquitto")
@@ -81,4 +86,4 @@ def empty_operation():
         figure(f"{row['title']}: {values[len(values) // 2]:.0f} ns ({values[0]:.0f} … {values[-1]:.0f})")
 
 
-show(http_keepalive, http_open, dump, mqtt, pacing, memory, largest_city_mix, empty_operation)
+show(http_keepalive, http_open, dump, mqtt, pacing, memory, compiled, largest_city_mix, empty_operation)

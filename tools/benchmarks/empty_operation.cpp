@@ -1,12 +1,13 @@
 // What an operation costs before it does anything: arrivals, users, programs, the call through the ABI,
 // samples, windows and their merge are the engine's own, in virtual time; the plugin ends each call where
 // it begins. No socket and no sleep, so that the rest is all that is measured.
-//   empty_operation ITERATIONS [closed|open]
-// Prints one line of JSON with wall and CPU nanoseconds an operation.
+//   empty_operation OPERATIONS [closed|open|compiled]   compiled: all of them in one iteration of a task
+// Prints one line of JSON with wall and CPU nanoseconds an operation, and how often memory was asked for after the first thousand.
 #include <squall/abi.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -30,6 +31,9 @@ namespace {
 
 constexpr std::uint64_t kZeroNs = 1'000'000'000'000, kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kOpenRate = 100'000;
+
+// Every malloc of the process comes by here, also those of plugins and libraries.
+std::atomic<std::uint64_t> allocations{0};
 
 // ---- a plugin whose only operation is over at once ---------------------------------------------------------
 
@@ -63,7 +67,11 @@ sq_status session_open(void* shard, std::uint64_t, void** session, sq_error*) no
   return SQ_OK;
 }
 void session_close(void*) noexcept {}
+constexpr std::uint64_t kWarmedUp = 1'000;
+std::uint64_t calls_started = 0, calls_in_all = 0, allocated = 0;
 void start(void*, const void*, const sq_value*, std::uint32_t, sq_call* call) noexcept {
+  if (++calls_started == kWarmedUp) allocations = 0;
+  if (calls_started == calls_in_all) allocated = allocations;
   call->outcome = SQ_OUT_OK;
   calls->complete(call);
 }
@@ -85,7 +93,7 @@ const sq_plugin kPlugin = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_ABI_MINOR, "bench
 
 // ---- one shard and its controller in this thread -----------------------------------------------------------
 
-Scenario one_task(std::uint64_t iterations, bool open) {
+Scenario one_task(std::uint64_t iterations, bool open, bool compiled) {
   Scenario scenario;
   scenario.name = "empty";
   scenario.protocols.push_back({"empty", {}, {}});
@@ -95,12 +103,13 @@ Scenario one_task(std::uint64_t iterations, bool open) {
   what.type = "request";
   Task task;
   task.name = "do";
-  task.steps.push_back(Step{std::move(what), std::nullopt, {}});
+  if (compiled) task.steps.push_back(Step{CompiledStep{"bench.nothing", {{"calls", Value{static_cast<std::int64_t>(iterations)}}}}, std::nullopt, {}});
+  else task.steps.push_back(Step{std::move(what), std::nullopt, {}});
   scenario.tasks.push_back(std::move(task));
   PopulationSpec population;
   population.name = "users";
   population.tasks = {{0, 1.0}};
-  population.stop_after.iterations = iterations;
+  population.stop_after.iterations = compiled ? 1 : iterations;
   if (open) {
     population.load.model = Load::Model::open;
     population.load.rate_per_s = kOpenRate;
@@ -120,6 +129,9 @@ class OneShard final : public ShardLink {
     init(extensions_.host(), &error);
     static const Plugin plugin{"empty", &kPlugin, &kProtocol, nullptr};
     registry_.add(plugin);
+    if (scenario.has_compiled) {
+      if (auto loaded = registry_.load_file(BENCH_TASKS); !loaded) errors_.push_back(loaded.error().text);
+    }
     std::vector<PlanError> refused;
     plan_ = Plan::make(scenario, registry_, refused);
     for (const PlanError& error : refused) errors_.push_back(error.text);
@@ -180,11 +192,22 @@ double cpu_ns() {
 }  // namespace
 }  // namespace squall
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)   // they have their own
+extern "C" void* __libc_malloc(std::size_t size);
+extern "C" void* malloc(std::size_t size) {
+  squall::allocations.fetch_add(1, std::memory_order_relaxed);
+  return __libc_malloc(size);
+}
+#endif
+
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   const unsigned long long iterations = std::strtoull(argv[1], nullptr, 10);
   const bool open = argc > 2 && std::string_view(argv[2]) == "open";
-  const squall::Scenario scenario = squall::one_task(iterations, open);
+  const bool compiled = argc > 2 && std::string_view(argv[2]) == "compiled";
+  squall::Scenario scenario = squall::one_task(iterations, open, compiled);
+  scenario.has_compiled = compiled;
+  squall::calls_in_all = iterations;
   squall::OneShard shard(scenario);
   const auto begin = std::chrono::steady_clock::now();
   const double cpu = squall::cpu_ns();
@@ -199,6 +222,6 @@ int main(int argc, char** argv) {
     return 1;
   }
   const auto count = static_cast<double>(done);
-  std::printf("{\"operations\": %llu, \"wall_ns\": %.1f, \"cpu_ns\": %.1f}\n", iterations, taken.count() / count,
-              cpu_taken / count);
+  std::printf("{\"operations\": %llu, \"wall_ns\": %.1f, \"cpu_ns\": %.1f, \"allocations\": %llu}\n", iterations,
+              taken.count() / count, cpu_taken / count, static_cast<unsigned long long>(squall::allocated));
 }

@@ -30,12 +30,12 @@ run: {{ for: 1h }}
 """
 
 
-def _resident(bench, text, complete):
+def resident(bench, text, complete, *more):
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "bench.yaml")
         with open(file, "w") as out:
             out.write(text)
-        generator = Background([bench.program("squall"), "run", file, "--shards", "1", "--quiet"], bench.generator_core)
+        generator = Background([bench.program("squall"), "run", file, "--shards", "1", "--quiet", *more], bench.generator_core)
         try:
             generator.until(complete, "all users at the server", 60)
             return generator.resident_bytes()
@@ -48,24 +48,24 @@ def table(bench):
 
     def visits(count, sessions):
         with servers.city(bench) as city:  # a new one each time: its counters begin at zero
-            return _resident(bench, _USERS.format(url=city.http, count=count, sessions=sessions),
+            return resident(bench, _USERS.format(url=city.http, count=count, sessions=sessions),
                              lambda: city.counters()["http"]["requests"] >= count)
 
     for what, count, goal, sessions in (
             ("user: one request, one capture, waiting", 100_000, "≤ 1024", ", sessions: 50"),
             ("user with an idle HTTP connection", 5_000, "≤ 4096", "")):
-        _each(bench, what, count, goal, lambda count: visits(count, sessions))
+        each(bench, what, count, goal, lambda count: visits(count, sessions))
     if not servers.find("mosquitto"):
         return bench.note("mosquitto is not installed: no MQTT row")
     with servers.broker(bench) as port:
         def clients(count):
-            return _resident(bench, _CLIENTS.format(url=f"mqtt://127.0.0.1:{port}", count=count),
+            return resident(bench, _CLIENTS.format(url=f"mqtt://127.0.0.1:{port}", count=count),
                              lambda: servers.connections_to(port) >= count)
 
-        _each(bench, "user with an idle MQTT client", 5_000, "≤ 4096", clients)
+        each(bench, "user with an idle MQTT client", 5_000, "≤ 4096", clients)
 
 
-def _each(bench, what, count, goal, resident):
+def each(bench, what, count, goal, resident):
     ones, manies = zip(*((resident(1), resident(count)) for _ in range(min(_RUNS, bench.rounds))))
     values = [(many - one) / (count - 1) for one, many in zip(ones, manies)]
     one, many = statistics.median(ones), statistics.median(manies)
