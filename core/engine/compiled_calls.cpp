@@ -49,10 +49,11 @@ sq_status CompiledPass::bind(sq_str op, const sq_pair* params, std::uint64_t n, 
   return SQ_OK;
 }
 
-CompiledPass::OpenCall& CompiledPass::open_call(const Call& call) {
+CompiledPass::OpenCall* CompiledPass::open_call(const Call& call, const char* function) {
   const auto found = std::ranges::find(calls_, &call, &OpenCall::call);
-  SQUALL_ASSERT(found != calls_.end());
-  return *found;
+  if (found != calls_.end()) return &*found;
+  shard().loop().plugin_fault(std::string(function) + "() of a call that is over");
+  return nullptr;
 }
 
 /// As the protocol wants them; what has the right types already stays where it is.
@@ -80,8 +81,8 @@ bool CompiledPass::write_arguments(Call& call, const sq_opref& operation, const 
 
 sq_call* CompiledPass::call(const sq_opref& operation, const sq_value* args, std::uint32_t n, const sq_call_events* events,
                             void* owner) {
-  if (!use_ || is_over_ || must_end_) return nullptr;
   Shard& shard = this->shard();
+  if (!shard.loop().is_own_thread("call", PluginTurn::now().plugin) || !use_ || is_over_ || must_end_) return nullptr;
   Call& call = shard.take_call();
   static_cast<sq_call&>(call) = {};
   call.has_arguments = false;
@@ -144,7 +145,7 @@ void CompiledPass::end_waiting_calls() {
     waiting_calls_.pop_back();
     call.outcome = SQ_OUT_CANCELLED;
     call.end_ns = shard().loop().recent_ns();
-    open_call(call).is_delivered = true;
+    std::ranges::find(calls_, &call, &OpenCall::call)->is_delivered = true;
     if (!is_over_) {
       const Inside inside(*this, "on_done");
       call.events->on_done(&call);
@@ -170,7 +171,7 @@ void CompiledPass::fail_to_begin(Call& call, std::string why) {
   call.outcome = SQ_OUT_FAILED;
   call.kind = SQ_K_PLUGIN;
   ++user_.population_.counts().operations_begun;
-  OpenCall& open = open_call(call);
+  OpenCall& open = *std::ranges::find(calls_, &call, &OpenCall::call);
   open.why = std::move(why);
   call.detail = to_str(open.why);
   call.state = Call::State::completed;
@@ -180,7 +181,7 @@ void CompiledPass::fail_to_begin(Call& call, std::string why) {
 void CompiledPass::deliver(Call& call) {
   user_.has_waited_ = true;
   user_.at_->due_ns = user_.at_->ready_ns = std::max(call.end_ns, user_.at_->due_ns);
-  open_call(call).is_delivered = true;
+  std::ranges::find(calls_, &call, &OpenCall::call)->is_delivered = true;
   if (!is_over_) {
     const Inside inside(*this, "on_done");
     call.events->on_done(&call);
@@ -189,7 +190,8 @@ void CompiledPass::deliver(Call& call) {
 }
 
 void CompiledPass::cancel(Call& call) {
-  if (open_call(call).is_delivered) return;
+  const OpenCall* open = open_call(call, "cancel");
+  if (!open || open->is_delivered) return;
   const auto place = std::ranges::find(waiting_calls_, &call, &WaitingCall::call);
   if (place == waiting_calls_.end()) return shard().cancel(call, /*is_cut=*/false);
   waiting_calls_.erase(place);
@@ -201,15 +203,18 @@ void CompiledPass::cancel(Call& call) {
 }
 
 void CompiledPass::judge(Call& call, std::uint32_t kind, std::string_view why) {
-  OpenCall& open = open_call(call);
-  open.is_expected = true;
-  if (kind == SQ_K_NONE || open.verdict != SQ_K_NONE) return;
-  open.verdict = kind == SQ_K_STATUS ? SQ_K_STATUS : SQ_K_CHECK;
-  open.why = why;
+  OpenCall* open = open_call(call, "judge");
+  if (!open) return;
+  open->is_expected = true;
+  if (kind == SQ_K_NONE || open->verdict != SQ_K_NONE) return;
+  open->verdict = kind == SQ_K_STATUS ? SQ_K_STATUS : SQ_K_CHECK;
+  open->why = why;
 }
 
 void CompiledPass::release(Call& call) {
-  OpenCall& open = open_call(call);
+  OpenCall* const found = open_call(call, "release");
+  if (!found) return;
+  const OpenCall& open = *found;
   Shard& shard = this->shard();
   if (!open.is_delivered) return shard.loop().plugin_fault(use_->name + ": release() before on_done");
   if (call.start_ns != 0) {   // else it was never in flight

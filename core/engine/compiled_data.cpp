@@ -104,7 +104,7 @@ sq_status CompiledPass::group_begin(std::string_view name, std::string_view type
 }
 
 sq_status CompiledPass::group_end(std::uint32_t outcome) {
-  if (user_.at_->frames.size() <= frames_) return SQ_E_STATE;
+  if (!use_ || user_.at_->frames.size() <= frames_) return SQ_E_STATE;
   User::Frame frame = user_.at_->frames.back();
   user_.at_->frames.pop_back();
   user_.settle_due();
@@ -232,7 +232,12 @@ void CompiledPass::hand_back(sq_record& record) {
 namespace {
 
 CompiledPass& own(sq_user* user) { return *static_cast<CompiledPass*>(user); }
-CompiledPass& own(sq_call* call) { return *static_cast<Call*>(call)->user->compiled(); }
+/// Asks the one whose call it is; nobody when its pass was lost.
+template <typename Ask>
+void ask(sq_call* call, Ask ask) {
+  Call& mine = *static_cast<Call*>(call);
+  if (CompiledPass* pass = mine.user ? mine.user->compiled() : nullptr) ask(*pass, mine);
+}
 
 sq_status output(sq_call* call, sq_str name, sq_str key, sq_value* out) noexcept {
   Call& mine = *static_cast<Call*>(call);
@@ -256,9 +261,11 @@ const sq_users_api kUsers = {
       return own(user).call(*op, args, n, events, owner);
     },
     output,
-    [](sq_call* call, std::uint32_t kind, sq_str why) noexcept { own(call).judge(*static_cast<Call*>(call), kind, to_view(why)); },
-    [](sq_call* call) noexcept { own(call).cancel(*static_cast<Call*>(call)); },
-    [](sq_call* call) noexcept { own(call).release(*static_cast<Call*>(call)); },
+    [](sq_call* call, std::uint32_t kind, sq_str why) noexcept {
+      ask(call, [&](CompiledPass& pass, Call& mine) { pass.judge(mine, kind, to_view(why)); });
+    },
+    [](sq_call* call) noexcept { ask(call, [](CompiledPass& pass, Call& mine) { pass.cancel(mine); }); },
+    [](sq_call* call) noexcept { ask(call, [](CompiledPass& pass, Call& mine) { pass.release(mine); }); },
     [](sq_user* user, std::uint64_t ns, CompiledPass::WaitEnd fn, void* context) noexcept { return own(user).wait(ns, fn, context); },
     [](sq_user* user) noexcept { return own(user).random(); },
     [](sq_user* user) noexcept -> std::uint32_t { return own(user).is_stopping(); },

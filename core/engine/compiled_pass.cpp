@@ -27,7 +27,8 @@ CompiledPass::CompiledPass(User& user) : user_(user) {
   ended_.run = [](Deferred& node) noexcept {
     auto& ended = static_cast<Ended&>(node);
     ended.is_queued = false;
-    ended.pass->go_on_if_finished();
+    if (ended.is_last) delete ended.pass;
+    else ended.pass->go_on_if_finished();
   };
   guard_.fire = [](TimerNode& node) noexcept { static_cast<Guard&>(node).pass->lose(); };
 }
@@ -203,6 +204,15 @@ void CompiledPass::forget_calls() {
     if (calls_[i].is_delivered) release(*calls_[i].call);
     else calls_.erase(calls_.begin() + static_cast<std::ptrdiff_t>(i));   // its protocol's limit has told of it
   }
+}
+
+bool CompiledPass::owns(const Call& call) const { return std::ranges::find(calls_, &call, &OpenCall::call) != calls_.end(); }
+
+void CompiledPass::end(std::unique_ptr<CompiledPass> pass) {
+  pass->close();
+  if (!pass->ended_.is_queued) return;
+  pass->ended_.is_last = true;   // the loop has it still
+  pass.release();
 }
 
 void CompiledPass::close() {

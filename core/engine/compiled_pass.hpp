@@ -55,8 +55,10 @@ class CompiledPass final : public ::sq_user {
   void record_came(std::uint32_t record);
   /// The pass must end; `as`: what then becomes of the part.
   void stop(PartEnd as);
+  /// Whether this call is its own still: one of a pass that was lost is nobody's.
+  bool owns(const Call& call) const;
   /// The user ends: so does what plugins keep for it.
-  void close();
+  static void end(std::unique_ptr<CompiledPass> pass);
 
   // From the plugin, over squall.users/1 and squall.records/1.
   sq_shard* shard_handle();
@@ -94,7 +96,7 @@ class CompiledPass final : public ::sq_user {
     PluginTurn turn_;
   };
   struct Done : ::sq_done { CompiledPass* pass = nullptr; };
-  struct Ended : Deferred { CompiledPass* pass = nullptr; bool is_queued = false; };
+  struct Ended : Deferred { CompiledPass* pass = nullptr; bool is_queued = false, is_last = false; };
   struct Guard : TimerNode { CompiledPass* pass = nullptr; };
   struct OpenCall {
     Call* call = nullptr;
@@ -107,7 +109,8 @@ class CompiledPass final : public ::sq_user {
   struct WaitingCall { Call* call; const sq_value* args; std::uint32_t count; };
 
   Shard& shard();
-  OpenCall& open_call(const Call& call);
+  /// nullptr, and a fault of the plugin, when there is no such call.
+  OpenCall* open_call(const Call& call, const char* function);
   bool write_arguments(Call& call, const sq_opref& operation, const sq_value*& args, std::uint32_t n);
   void launch(Call& call, const sq_value* args, std::uint32_t count);
   void fail_to_begin(Call& call, std::string why);
@@ -119,6 +122,7 @@ class CompiledPass final : public ::sq_user {
   void told_done(sq_status status, std::string_view detail);
   bool is_finished();
   Next finish();
+  void close();
   void go_on_if_finished();
   void lose();
   void forget_calls();

@@ -104,8 +104,7 @@ void User::end_life() {
   population_.close_session(*this);
   clear_iteration();
   stop_watching();
-  if (compiled_) compiled_->close();
-  compiled_.reset();
+  if (compiled_) CompiledPass::end(std::move(compiled_));
   hand_back_all(/*for_user_too=*/true);
   records_.reset();
   locals_.reset();

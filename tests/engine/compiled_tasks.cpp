@@ -106,6 +106,14 @@ struct Never {
   void await_resume() const noexcept {}
 };
 Task silent(User&) { co_await Never{}; }
+/// Its answer comes, by the cut, and is not released either.
+Task silent_calling(User& user) {
+  auto call = user.call("script.do");
+  squall::detail::Arrival two{{}, 2};
+  call.begin(two);
+  auto group = user.group("open");
+  co_await Never{};
+}
 
 Task budget(User& user) {
   co_await user.call("script.do");
@@ -170,7 +178,7 @@ SQUALL_TASKS("shop", "1.0.0", task("follow", follow), task("parts", parts), task
              task("no_operation", no_operation), task("no_parameter", no_parameter), task("no_target", no_target),
              task("no_dataset", no_dataset), task("no_value", no_value), task("no_variable", no_variable),
              task("interrupted", interrupted), task("beside", beside), task("waiting", waiting),
-             task("calling", calling), task("silent", silent), task("budget", budget),
+             task("calling", calling), task("silent", silent), task("silent_calling", silent_calling), task("budget", budget),
              task("knows", knows).option("pages", 3, "how many").option("mood", "good", "of the user")
                  .option("think", 5ms, "between pages").option("given", false, "pages are given").sets("token"),
              task("draws", draws), task("tells", tells).metric("basket"), task("edits", edits),

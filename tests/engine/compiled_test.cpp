@@ -171,10 +171,19 @@ TEST_F(Compiled, ACutUnwindsWhatItHolds) {
 }
 
 TEST_F(Compiled, WhoNeverEndsIsLeftBehindAndNamed) {
-  builder.scenario.run.for_ns = 100 * kMs;
-  builder.scenario.run.grace_ns = 60'000 * kMs;
-  const RunResult result = run("silent", 0);
-  EXPECT_EQ(iterations(result).cut, 1u);
+  takes_ms = 60'000;
+  for (const char* task : {"silent", "silent_calling"}) {
+    begin_anew();
+    builder.scenario.run.for_ns = 100 * kMs;
+    builder.scenario.run.drain_ns = 20 * kMs;
+    builder.scenario.run.grace_ns = 60'000 * kMs;
+    const RunResult result = run(task, 0);
+    EXPECT_EQ(iterations(result).cut, 1u) << task;
+    expect_no_failed_check(result);
+    if (task == std::string("silent_calling")) {
+      EXPECT_EQ(series_named(result, "script.do").counts.cut, 1u);
+    }
+  }
 }
 
 TEST_F(Compiled, ABudgetOfRequestsIsExactOverShards) {
