@@ -73,7 +73,7 @@ class LocalRun final : public ShardLink {
     info.started_unix_ns = anchor_ns_ + static_cast<std::int64_t>(zero_ns_);
     info.id = make_run_id(info.started_unix_ns);
     const double cpu_before = process_cpu_s();
-    if (outputs_) outputs_->begin(plan_, info, anchor_ns_);
+    if (outputs_) outputs_->begin(plan_, info);
 
     prepare_stacks();
     set_process_targets(&plan_.targets());
@@ -307,7 +307,7 @@ class LocalRun final : public ShardLink {
   }
 
   void keep_window(std::shared_ptr<const MergedWindow> window) {
-    if (outputs_) outputs_->add_window(*window, controller_->journal());
+    if (outputs_) outputs_->add_window(window, controller_->journal());
     timeline_.push_back(std::move(window));
   }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -20,7 +21,8 @@ namespace {
 
 constexpr std::size_t kQueuedBatches = 60;        // a minute of an output that hangs
 constexpr std::size_t kBufferedSamples = 2'000'000;  // a shard, between two batches
-constexpr auto kCloseLimit = std::chrono::seconds(30);
+constexpr auto kFlushLimit = std::chrono::seconds(30);   // at the end, for batches that still wait
+constexpr auto kCloseLimit = std::chrono::seconds(90);   // an output may stay for a last reader
 
 /// A sample outlives the call it came from: its detail is copied.
 struct OwnedSample {
@@ -73,6 +75,7 @@ class OutputRunner::Io {
   }
 
   ~Io() {
+    close();   // a run that did not come to its load has no other end
     loop_.stop();
     thread_.join();
   }
@@ -91,7 +94,7 @@ class OutputRunner::Io {
     done.wait(lock, [&] { return is_done; });
   }
 
-  void open(const OutputSpec& spec, const Plugin* owner, std::vector<std::string>& errors) {
+  void open(const OutputSpec& spec, const Plugin* owner, std::vector<PlanError>& errors) {
     const sq_output* const plugin = owner->output;
     auto output = std::make_unique<Output>();
     output->io = this;
@@ -115,15 +118,15 @@ class OutputRunner::Io {
       for (std::size_t i = 0; i < options.size(); ++i) {
         options[i].key = to_str(memory.copy(spec.options[i].first));
         if (!writer.write(spec.options[i].second, SQ_T_NULL, options[i].value)) {
-          errors.push_back(fmt::format("output '{}': {}: {}", spec.plugin, spec.options[i].first, text));
+          errors.push_back({spec.mark, fmt::format("output '{}': {}: {}", spec.plugin, spec.options[i].first, text)});
           return;
         }
       }
       sq_error error{};
       const PluginTurn turn(owner, "open");
       if (plugin->open(&handle_, options.data(), options.size(), &output->instance, &error) != SQ_OK) {
-        errors.push_back(fmt::format("output '{}': {}", spec.plugin,
-                                     std::string_view(error.text, strnlen(error.text, sizeof(error.text)))));
+        errors.push_back({spec.mark, fmt::format("output '{}': {}", spec.plugin,
+                                                 std::string_view(error.text, strnlen(error.text, sizeof(error.text))))});
         output->instance = nullptr;
       }
     });
@@ -170,19 +173,19 @@ class OutputRunner::Io {
     loop_.post([this, &output] { write_next(output); });
   }
 
-  /// Waits until every queue is empty and every output has closed, or the limit has passed.
+  /// Waits until every queue is empty and every output has closed, or the limits have passed. Once.
   void close() {
-    const auto until = std::chrono::steady_clock::now() + kCloseLimit;
-    const auto wait_for = [&](auto&& holds) {
+    if (std::exchange(is_closed_, true)) return;
+    const auto wait_for = [&](std::chrono::seconds limit, auto&& holds) {
+      const auto until = std::chrono::steady_clock::now() + limit;
       while (std::chrono::steady_clock::now() < until) {
         bool is_done = false;
         on_loop([&] { is_done = holds(); });
-        if (is_done) return true;
+        if (is_done) return;
         std::this_thread::sleep_for(std::chrono::milliseconds(2));   // the end of a run, no user waits
       }
-      return false;
     };
-    wait_for([&] {
+    wait_for(kFlushLimit, [&] {
       for (auto& output : outputs_) {
         write_next(*output);
         if (!output->queue.empty()) return false;
@@ -196,19 +199,15 @@ class OutputRunner::Io {
         output->plugin->close(output->instance, &output->closed);
       }
     });
-    wait_for([&] {
-      for (auto& output : outputs_) {
-        if (!output->is_closed) return false;
-      }
-      return true;
-    });
+    wait_for(kCloseLimit, [&] { return std::ranges::all_of(outputs_, [](const auto& output) { return output->is_closed; }); });
   }
 
   std::vector<std::unique_ptr<Output>>& outputs() { return outputs_; }
 
   // What batches are made from.
   const Plan* plan = nullptr;
-  std::int64_t wall_anchor_ns = 0, zero_unix_ns = 0;
+  std::string run_id;
+  std::int64_t zero_unix_ns = 0;
   std::uint64_t batches = 0;
   std::uint32_t described = 0;
   std::size_t events_sent = 0;
@@ -223,6 +222,7 @@ class OutputRunner::Io {
   Loop loop_;
   ShardHandle handle_;
   std::vector<std::unique_ptr<Output>> outputs_;
+  bool is_closed_ = false;
   std::thread thread_;
 };
 
@@ -270,6 +270,7 @@ void add_windows(Batch& batch, const MergedWindow& window) {
   for (const SeriesWindow& series : window.series) {
     sq_window out{};
     out.series = series.series;
+    out.flags = series.phase == RunPhase::warmup ? SQ_W_WARMUP : 0;
     out.count = series.counts.count();
     out.failed = series.counts.failed;
     out.bytes_out = series.counts.bytes_out;
@@ -283,20 +284,44 @@ void add_windows(Batch& batch, const MergedWindow& window) {
     }
     out.errors = errors;
     out.n_errors = series.errors.size();
+    out.told = series.counts.told;
     batch.windows.push_back(out);
   }
 }
 
+void add_gauge(Batch& batch, std::string_view name, double value) {
+  batch.gauges.push_back({to_str(batch.memory.copy(name)), value});
+}
+
 void add_gauges(Batch& batch, const Plan& plan, const MergedWindow& window) {
+  // Every population is told each second, also when it has nobody left.
+  std::vector<std::uint64_t> users(plan.populations().size());
   std::uint64_t present = 0, in_flight = 0;
   for (const PopulationWindow& population : window.populations) {
-    const std::string name = fmt::format("users.{}", plan.populations()[population.population].spec->name);
-    batch.gauges.push_back({to_str(batch.memory.copy(name)), static_cast<double>(population.users_present)});
+    users[population.population] = population.users_present;
     present += population.users_present;
     in_flight += population.in_flight;
   }
-  batch.gauges.push_back({to_str("users"), static_cast<double>(present)});
-  batch.gauges.push_back({to_str("in_flight"), static_cast<double>(in_flight)});
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    add_gauge(batch, fmt::format("users.{}", plan.populations()[i].spec->name), static_cast<double>(users[i]));
+  }
+  add_gauge(batch, "users", static_cast<double>(present));
+  add_gauge(batch, "in_flight", static_cast<double>(in_flight));
+  add_gauge(batch, "busy", window.busy_max);
+  if (!window.lag.empty()) add_gauge(batch, "lag_p99_s", static_cast<double>(window.lag.quantile_ns(.99)) * 1e-9);
+}
+
+void add_metrics(Batch& batch, const Plan& plan, const MergedWindow& window) {
+  for (std::size_t i = 0; i < window.metrics.size(); ++i) {   // in the scenario's order
+    const MetricWindow& values = window.metrics[i];
+    if (values.count == 0) continue;
+    const MetricSpec& metric = plan.scenario().metrics[i];
+    const bool is_counter = metric.kind == MetricKind::counter;
+    const char* what = is_counter ? "counter" : metric.is_probe ? "probe" : "metric";
+    const double mean = values.sum / static_cast<double>(values.count);
+    add_gauge(batch, fmt::format("{}.{}", what, metric.name),
+              is_counter ? values.sum : metric.kind == MetricKind::trend ? mean : values.last);
+  }
 }
 
 }  // namespace
@@ -305,11 +330,11 @@ OutputRunner::OutputRunner() : io_(std::make_unique<Io>()) {}
 OutputRunner::~OutputRunner() = default;
 
 std::unique_ptr<OutputRunner> OutputRunner::make(const std::vector<OutputSpec>& specs, const Registry& registry,
-                                                 std::vector<std::string>& errors) {
+                                                 std::vector<PlanError>& errors) {
   std::unique_ptr<OutputRunner> runner(new OutputRunner);
   for (const OutputSpec& spec : specs) {
     const Plugin* plugin = registry.find_output(spec.plugin);
-    if (!plugin) errors.push_back(fmt::format("no plugin offers output '{}'", spec.plugin));
+    if (!plugin) errors.push_back({spec.mark, fmt::format("no plugin offers output '{}'", spec.plugin)});
     else runner->io_->open(spec, plugin, errors);
   }
   return runner;
@@ -322,9 +347,9 @@ bool OutputRunner::wants_samples() const {
   return false;
 }
 
-void OutputRunner::begin(const Plan& plan, const RunInfo& info, std::int64_t wall_anchor_ns) {
+void OutputRunner::begin(const Plan& plan, const RunInfo& info) {
   io_->plan = &plan;
-  io_->wall_anchor_ns = wall_anchor_ns;
+  io_->run_id = info.id;
   io_->zero_unix_ns = info.started_unix_ns;
   constexpr std::size_t kShardsMax = 256;
   for (std::size_t i = 0; i < kShardsMax; ++i) io_->buffers.push_back(std::make_unique<Io::SampleBuffer>());
@@ -340,14 +365,14 @@ void OutputRunner::add_sample(std::uint32_t shard, const Sample& sample) {
   buffer.samples.push_back({sample, std::string(sample.detail), shard});
 }
 
-void OutputRunner::add_window(const MergedWindow& window, const std::vector<JournalEntry>& journal) {
-  auto batch = std::make_shared<Batch>();
-  batch->window = std::make_shared<const MergedWindow>(window);
+void OutputRunner::add_window(std::shared_ptr<const MergedWindow> window, const std::vector<JournalEntry>& journal) {
   Io& io = *io_;
+  auto batch = std::make_shared<Batch>();
+  batch->window = window;
   sq_batch& abi = batch->abi;
   abi.struct_size = sizeof(sq_batch);
   abi.number = io.batches++;
-  abi.begin_unix_ns = static_cast<std::uint64_t>(io.zero_unix_ns + window.window * kWindowNs);
+  abi.begin_unix_ns = static_cast<std::uint64_t>(io.zero_unix_ns + window->window * kWindowNs);
   abi.end_unix_ns = abi.begin_unix_ns + static_cast<std::uint64_t>(kWindowNs);
   // Sample times are run time; this turns them into wall-clock time.
   abi.mono_to_unix_ns = static_cast<std::uint64_t>(io.zero_unix_ns);
@@ -355,6 +380,9 @@ void OutputRunner::add_window(const MergedWindow& window, const std::vector<Jour
   io.described = io.plan->series().size();
   add_windows(*batch, *batch->window);
   add_gauges(*batch, *io.plan, *batch->window);
+  add_metrics(*batch, *io.plan, *batch->window);
+  const auto zero = static_cast<std::uint64_t>(io.zero_unix_ns);
+  if (abi.number == 0) batch->events.push_back({zero, to_str("run"), to_str(batch->memory.copy(io.run_id))});
   for (; io.events_sent < journal.size(); ++io.events_sent) {
     const JournalEntry& entry = journal[io.events_sent];
     batch->events.push_back({static_cast<std::uint64_t>(io.zero_unix_ns + entry.at_ns),
@@ -407,9 +435,9 @@ void OutputRunner::add_window(const MergedWindow& window, const std::vector<Jour
 
 void OutputRunner::finish(const std::vector<JournalEntry>& journal) {
   // The last events and samples have no second of their own any more.
-  MergedWindow last;
-  last.window = static_cast<std::int64_t>(io_->batches);
-  add_window(last, journal);
+  auto last = std::make_shared<MergedWindow>();
+  last->window = static_cast<std::int64_t>(io_->batches);
+  add_window(std::move(last), journal);
   io_->close();
 }
 

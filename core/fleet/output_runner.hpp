@@ -18,9 +18,10 @@ namespace squall {
 
 class OutputRunner {
  public:
-  /// Opens every output of the scenario. Errors: one line each. Thread: main.
+  /// Opens every output of the scenario. Errors: each at its output's place. Thread: main.
   static std::unique_ptr<OutputRunner> make(const std::vector<OutputSpec>& specs, const Registry& registry,
-                                            std::vector<std::string>& errors);
+                                            std::vector<PlanError>& errors);
+  /// Closes what finish() has not closed.
   ~OutputRunner();
   OutputRunner(const OutputRunner&) = delete;
   OutputRunner& operator=(const OutputRunner&) = delete;
@@ -28,9 +29,9 @@ class OutputRunner {
   bool wants_samples() const;
 
   /// Before the run: what the batches need to know of it.
-  void begin(const Plan& plan, const RunInfo& info, std::int64_t wall_anchor_ns);
+  void begin(const Plan& plan, const RunInfo& info);
   /// One merged second, with the events noted since the last. [control]
-  void add_window(const MergedWindow& window, const std::vector<JournalEntry>& journal);
+  void add_window(std::shared_ptr<const MergedWindow> window, const std::vector<JournalEntry>& journal);
   /// One sample; copied into the shard's own buffer. [shard]
   void add_sample(std::uint32_t shard, const Sample& sample);
   /// The last batch, then flush and close; waits for it (bounded). [control]

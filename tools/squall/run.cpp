@@ -161,11 +161,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
   }
   if (errors.empty()) {
     const auto specs = all_outputs(toolbox, scenario, options, errors);
-    if (errors.empty() && !specs.empty()) {
-      std::vector<std::string> output_errors;
-      outputs = OutputRunner::make(specs, toolbox.registry, output_errors);
-      for (std::string& error : output_errors) errors.push_back({{}, std::move(error)});
-    }
+    if (errors.empty() && !specs.empty()) outputs = OutputRunner::make(specs, toolbox.registry, errors);
   }
   if (!errors.empty()) {
     print_mistakes(diagnostics_of(scenario, errors));

@@ -141,7 +141,8 @@ typedef struct sq_binding { uint32_t param; int32_t slot; sq_value value; } sq_b
 enum { SQ_OUT_OK, SQ_OUT_FAILED, SQ_OUT_TIMEOUT, SQ_OUT_CANCELLED };
 enum { SQ_K_NONE, SQ_K_RESOLVE, SQ_K_CONNECT, SQ_K_TLS, SQ_K_SEND, SQ_K_RECEIVE, SQ_K_CLOSED,
        SQ_K_PROTOCOL, SQ_K_STATUS, SQ_K_CHECK, SQ_K_LIMIT, SQ_K_PLUGIN,
-       SQ_K_LOCAL_RESOURCE /* EMFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM */, SQ_K_OFF_LIST };
+       SQ_K_LOCAL_RESOURCE /* EMFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM */, SQ_K_OFF_LIST,
+       SQ_K_TIMEOUT /* in sq_error_count only: a call says it by SQ_OUT_TIMEOUT */ };
 enum { SQ_PH_WAIT_CONN, SQ_PH_RESOLVE, SQ_PH_CONNECT, SQ_PH_TLS, SQ_PH_SEND, SQ_PH_FIRST_BYTE,
        SQ_PH_RECEIVE, SQ_PH_COUNT };
 typedef struct sq_call {
@@ -449,10 +450,15 @@ typedef struct sq_window {              /* host-allocated; step with stride; del
   uint32_t series, flags;               /* SQ_W_* */
   uint64_t count, failed, bytes_out, bytes_in;
   sq_hist response, service;
-  const sq_error_count *errors; uint64_t n_errors;
+  const sq_error_count *errors; uint64_t n_errors;         /* their counts add up to failed */
+  uint64_t told;                        /* of a series of squall.samples/1: by count() */
 } sq_window;
-enum { SQ_W_FINAL = 1u << 0 };
-typedef struct sq_gauge { sq_str name; double value; } sq_gauge;        /* users, in flight, probes */
+/* WARMUP: of operations due before the end of the warm-up; a series may have one window with and one
+   without it in the same second. */
+enum { SQ_W_FINAL = 1u << 0, SQ_W_WARMUP = 1u << 1 };
+/* users, users.POPULATION, in_flight, busy, lag_p99_s, probe.NAME, metric.NAME; counter.NAME: what a
+   metric of kind counter grew by in this second.  Those without a value in it are left out. */
+typedef struct sq_gauge { sq_str name; double value; } sq_gauge;
 typedef struct sq_event { uint64_t unix_ns; sq_str kind, text; } sq_event;  /* the journal */
 typedef struct sq_sample {              /* host-allocated; only to outputs that ask; step with stride */
   uint32_t series, user, outcome, kind; int32_t code; uint32_t reserved;
