@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -15,6 +16,7 @@
 #include "engine/loop.hpp"
 #include "engine/shard_handle.hpp"
 #include "plugin_host/plugin_turn.hpp"
+#include "stats/late_part.hpp"
 
 namespace squall {
 namespace {
@@ -211,6 +213,7 @@ class OutputRunner::Io {
   std::uint64_t batches = 0;
   std::uint32_t described = 0;
   std::size_t events_sent = 0;
+  std::map<std::int64_t, std::shared_ptr<const MergedWindow>> told;   // the timeline keeps them all, too
   struct SampleBuffer {
     std::mutex mutex;
     std::vector<OwnedSample> samples;
@@ -311,12 +314,14 @@ void add_gauges(Batch& batch, const Plan& plan, const MergedWindow& window) {
   if (!window.lag.empty()) add_gauge(batch, "lag_p99_s", static_cast<double>(window.lag.quantile_ns(.99)) * 1e-9);
 }
 
-void add_metrics(Batch& batch, const Plan& plan, const MergedWindow& window) {
+/// What came in a second. Of a late part only what counters grew by: the other values are old by now.
+void add_metrics(Batch& batch, const Plan& plan, const MergedWindow& window, bool is_late) {
   for (std::size_t i = 0; i < window.metrics.size(); ++i) {   // in the scenario's order
     const MetricWindow& values = window.metrics[i];
     if (values.count == 0) continue;
     const MetricSpec& metric = plan.scenario().metrics[i];
     const bool is_counter = metric.kind == MetricKind::counter;
+    if (is_late && !is_counter) continue;
     const char* what = is_counter ? "counter" : metric.is_probe ? "probe" : "metric";
     const double mean = values.sum / static_cast<double>(values.count);
     add_gauge(batch, fmt::format("{}.{}", what, metric.name),
@@ -368,7 +373,10 @@ void OutputRunner::add_sample(std::uint32_t shard, const Sample& sample) {
 void OutputRunner::add_window(std::shared_ptr<const MergedWindow> window, const std::vector<JournalEntry>& journal) {
   Io& io = *io_;
   auto batch = std::make_shared<Batch>();
-  batch->window = window;
+  std::shared_ptr<const MergedWindow>& told = io.told[window->window];
+  const bool is_late = told != nullptr;
+  batch->window = is_late ? std::make_shared<const MergedWindow>(late_part(*told, *window)) : window;
+  told = window;
   sq_batch& abi = batch->abi;
   abi.struct_size = sizeof(sq_batch);
   abi.number = io.batches++;
@@ -379,8 +387,8 @@ void OutputRunner::add_window(std::shared_ptr<const MergedWindow> window, const 
   describe_series(*batch, io.plan->series(), io.described);
   io.described = io.plan->series().size();
   add_windows(*batch, *batch->window);
-  add_gauges(*batch, *io.plan, *batch->window);
-  add_metrics(*batch, *io.plan, *batch->window);
+  if (!is_late) add_gauges(*batch, *io.plan, *batch->window);
+  add_metrics(*batch, *io.plan, *batch->window, is_late);
   const auto zero = static_cast<std::uint64_t>(io.zero_unix_ns);
   if (abi.number == 0) batch->events.push_back({zero, to_str("run"), to_str(batch->memory.copy(io.run_id))});
   for (; io.events_sent < journal.size(); ++io.events_sent) {
@@ -436,7 +444,7 @@ void OutputRunner::add_window(std::shared_ptr<const MergedWindow> window, const 
 void OutputRunner::finish(const std::vector<JournalEntry>& journal) {
   // The last events and samples have no second of their own any more.
   auto last = std::make_shared<MergedWindow>();
-  last->window = static_cast<std::int64_t>(io_->batches);
+  last->window = io_->told.empty() ? 0 : io_->told.rbegin()->first + 1;
   add_window(std::move(last), journal);
   io_->close();
 }

@@ -30,7 +30,7 @@ class OutputRunner {
 
   /// Before the run: what the batches need to know of it.
   void begin(const Plan& plan, const RunInfo& info);
-  /// One merged second, with the events noted since the last. [control]
+  /// One merged second, with the events noted since the last. Of one that was given before, what came late. [control]
   void add_window(std::shared_ptr<const MergedWindow> window, const std::vector<JournalEntry>& journal);
   /// One sample; copied into the shard's own buffer. [shard]
   void add_sample(std::uint32_t shard, const Sample& sample);
