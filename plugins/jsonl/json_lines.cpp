@@ -4,30 +4,12 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <squall/output.hpp>
 
 namespace squall::jsonl {
 namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
-
-/// Length of the well-formed UTF-8 sequence at `at`, 0 when there is none (Unicode 15, table 3-7).
-size_t sequence_length(const unsigned char* at, const unsigned char* end) {
-  const unsigned char first = *at;
-  const auto follows = [&](size_t i, unsigned char low = 0x80, unsigned char high = 0xbf) {
-    return at + i < end && at[i] >= low && at[i] <= high;
-  };
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const unsigned char low = first == 0xe0 ? 0xa0 : 0x80, high = first == 0xed ? 0x9f : 0xbf;
-    return follows(1, low, high) && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const unsigned char low = first == 0xf0 ? 0x90 : 0x80, high = first == 0xf4 ? 0x8f : 0xbf;
-    return follows(1, low, high) && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
 
 bool is_plain(unsigned char byte) {
   return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
@@ -83,30 +65,28 @@ void JsonLines::text(std::string_view name, std::string_view value) {
 
 void JsonLines::quoted(std::string_view text) {
   bytes_.push_back('"');
-  auto at = reinterpret_cast<const unsigned char*>(text.data());
-  const auto end = at + text.size();
-  while (at < end) {
-    auto plain = at;
-    while (plain < end && is_plain(*plain)) ++plain;
-    bytes_.append(reinterpret_cast<const char*>(at), static_cast<size_t>(plain - at));
-    if ((at = plain) == end) break;
-    const unsigned char byte = *at;
+  while (!text.empty()) {
+    size_t plain = 0;
+    while (plain < text.size() && is_plain(static_cast<unsigned char>(text[plain]))) ++plain;
+    bytes_.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const auto byte = static_cast<unsigned char>(text[0]);
+    size_t length = 1;
     if (byte == '"' || byte == '\\') {
       bytes_.push_back('\\');
-      bytes_.push_back(static_cast<char>(byte));
-      ++at;
+      bytes_.push_back(text[0]);
     } else if (byte < 0x20) {
       char escape[8];
       std::snprintf(escape, sizeof escape, "\\u%04x", byte);
       bytes_.append(byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : byte == '\r' ? "\\r" : escape);
-      ++at;
-    } else if (const size_t length = sequence_length(at, end)) {
-      bytes_.append(reinterpret_cast<const char*>(at), length);
-      at += length;
+    } else if ((length = plugin::utf8_length(text)) > 0) {
+      bytes_.append(text.substr(0, length));
     } else {
       bytes_.append(kReplacement);
-      ++at;
+      length = 1;
     }
+    text.remove_prefix(length);
   }
   bytes_.push_back('"');
 }

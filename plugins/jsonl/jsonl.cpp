@@ -8,10 +8,10 @@
 //   {"type":"end", samples, windows, events, batches}                 missing: the file was cut
 //
 // All times are nanoseconds since 1970, all durations nanoseconds, as integers.  Histograms are
-// pairs [bucket, count]; a bucket's lower bound is bucket_low() below.
+// pairs [bucket, count]; a bucket's lower bound is bucket_low() of output.hpp.
 #include <ctime>
-#include <memory>
-#include <squall/plugin.hpp>
+#include <optional>
+#include <squall/output.hpp>
 
 #include "file_sink.hpp"
 #include "json_lines.hpp"
@@ -29,38 +29,6 @@ constexpr sq_param kSamples = param(
     SQ_T_BOOL, "samples", "a line for every sample, beside the windows", {.default_json = "true"});
 constexpr const sq_param* kOptions[] = {&kFile, &kSamples, nullptr};
 
-constexpr std::string_view kOutcomes[] = {"ok", "failed", "timeout", "cut"};
-constexpr std::string_view kKinds[] = {"none",    "resolve", "connect",        "tls",     "send",
-                                       "receive", "closed",  "protocol",       "status",  "check",
-                                       "limit",   "plugin",  "local_resource", "off_list"};
-
-std::string_view outcome_name(uint32_t outcome) {
-  return outcome < std::size(kOutcomes) ? kOutcomes[outcome] : "unknown";
-}
-std::string_view kind_name(uint32_t kind) {
-  return kind < std::size(kKinds) ? kKinds[kind] : "unknown";
-}
-
-/// Smallest value of a bucket: 512 to an octave, exact below 1024.
-constexpr uint64_t bucket_low(uint32_t bucket) {
-  if (bucket < 1024) return bucket;
-  const uint32_t shift = (bucket >> 9) - 1;
-  return uint64_t{bucket - (shift << 9)} << shift;
-}
-
-uint64_t quantile(const sq_hist& histogram, double share) {
-  const double wanted = share * static_cast<double>(histogram.total);
-  uint64_t seen = 0;
-  for (uint64_t i = 0; i < histogram.n; ++i) {
-    seen += histogram.count[i];
-    if (static_cast<double>(seen) < wanted) continue;
-    const uint64_t low = bucket_low(histogram.index[i]);
-    const uint64_t middle = low + (bucket_low(histogram.index[i] + 1) - 1 - low) / 2;
-    return std::clamp(middle, histogram.min_ns, histogram.max_ns);
-  }
-  return histogram.max_ns;
-}
-
 void add_histogram(JsonLines& out, std::string_view name, const sq_hist& histogram) {
   out.key(name);
   out.append("{\"count\":");
@@ -69,9 +37,9 @@ void add_histogram(JsonLines& out, std::string_view name, const sq_hist& histogr
     out.number("sum_ns", histogram.sum_ns);
     out.number("min_ns", histogram.min_ns);
     out.number("max_ns", histogram.max_ns);
-    out.number("p50_ns", quantile(histogram, .5));
-    out.number("p95_ns", quantile(histogram, .95));
-    out.number("p99_ns", quantile(histogram, .99));
+    out.number("p50_ns", quantile_ns(histogram, .5));
+    out.number("p95_ns", quantile_ns(histogram, .95));
+    out.number("p99_ns", quantile_ns(histogram, .99));
     out.key("buckets");
     for (uint64_t i = 0; i < histogram.n; ++i) {
       out.append(i == 0 ? "[[" : ",[");
@@ -88,7 +56,7 @@ void add_histogram(JsonLines& out, std::string_view name, const sq_hist& histogr
 /// One open file.
 class Output {
  public:
-  explicit Output(std::span<const sq_pair> options) : sink_(path_of(options)) {
+  Output(std::span<const sq_pair> options, sq_shard*) : sink_(path_of(options)) {
     if (const sq_value* given = find(options, "samples"))
       has_samples_ = as_bool(*given, as_text(*given) != "false");
     timespec now{};
@@ -104,21 +72,13 @@ class Output {
     if (!flush()) throw Refusal(SQ_E_IO, sink_.problem());
   }
 
-  void write(const sq_batch& batch, sq_done* done) {
-    const uint64_t items = batch.n_windows + batch.n_samples + batch.n_gauges + batch.n_events;
-    sq_delivery delivery{};
-    delivery.struct_size = sizeof delivery;
+  Delivery write(const Batch& batch) {
     // A number seen before is a resend of what stands in the file.
-    if ((batches_ == 0 || batch.number > last_number_) && !render(batch)) {
-      delivery.rejected = items;
-      delivery.why = str(sink_.problem());
-    } else {
-      delivery.delivered = items;
-    }
-    host.loop->written(done, &delivery);
+    if (last_number_ && batch.number() <= *last_number_) return delivered();
+    return render(batch) ? delivered() : rejected(batch, sink_.problem());
   }
 
-  void close(sq_done* done) {
+  void close() {
     lines_.begin("end");
     lines_.number("samples", samples_);
     lines_.number("windows", windows_);
@@ -126,10 +86,7 @@ class Output {
     lines_.number("batches", batches_);
     lines_.end();
     flush();
-    const sq_status status = sink_.close() ? SQ_OK : SQ_E_IO;
-    const std::string problem = sink_.problem();
-    delete this;
-    host.loop->done(done, status, str(problem));
+    if (!sink_.close()) throw Refusal(SQ_E_IO, sink_.problem());
   }
 
  private:
@@ -147,51 +104,30 @@ class Output {
   bool flush_if_large() { return lines_.size() < kFlushBytes || flush(); }
 
   /// False: the file takes nothing more, and of this batch holds nothing or whole lines.
-  bool render(const sq_batch& batch) {
+  bool render(const Batch& batch) {
     lines_.clear();
     uint64_t samples = 0;
-    for (uint64_t i = 0; i < batch.n_series; ++i) add_series(*batch.series[i]);
+    for (const sq_series_desc& series : batch.series()) add_series(series);
     if (has_samples_)
-      for (const sq_sample& sample :
-           Stepped<sq_sample>{batch.samples, batch.n_samples, batch.sample_stride}) {
-        add_sample(sample, batch.mono_to_unix_ns);
+      for (const sq_sample& sample : batch.samples()) {
+        add_sample(sample, batch);
         ++samples;
         if (!flush_if_large()) return false;
       }
-    for (const sq_window& window :
-         Stepped<sq_window>{batch.windows, batch.n_windows, batch.window_stride}) {
+    for (const sq_window& window : batch.windows()) {
       add_window(window, batch);
       if (!flush_if_large()) return false;
     }
-    if (batch.n_gauges > 0) add_gauges(batch);
-    for (uint64_t i = 0; i < batch.n_events; ++i) add_event(batch.events[i]);
+    if (!batch.gauges().empty()) add_gauges(batch);
+    for (const sq_event& event : batch.events()) add_event(event);
     if (!flush()) return false;
     samples_ += samples;
-    windows_ += batch.n_windows;
-    events_ += batch.n_events;
+    windows_ += batch.windows().size();
+    events_ += batch.events().size();
     ++batches_;
-    last_number_ = batch.number;
+    last_number_ = batch.number();
     return true;
   }
-
-  /// The host's structs may be longer than ours.
-  template <class T>
-  struct Stepped {
-    const T* first;
-    uint64_t count, stride;
-    struct Iterator {
-      const char* at;
-      uint64_t stride;
-      const T& operator*() const { return *reinterpret_cast<const T*>(at); }
-      Iterator& operator++() {
-        at += stride;
-        return *this;
-      }
-      bool operator!=(const Iterator& other) const { return at != other.at; }
-    };
-    Iterator begin() const { return {reinterpret_cast<const char*>(first), stride}; }
-    Iterator end() const { return {reinterpret_cast<const char*>(first) + count * stride, stride}; }
-  };
 
   void add_series(const sq_series_desc& series) {
     lines_.begin("series");
@@ -204,12 +140,13 @@ class Output {
     if (series.agent.len) lines_.text("agent", view(series.agent));
     lines_.key("tags");
     lines_.append("{");
-    for (uint64_t i = 0; i < series.n_tags; ++i) {
-      if (i) lines_.append(",");
-      lines_.quoted(view(series.tags[i].key));
+    bool is_first = true;
+    for (const sq_pair& tag : tags(series)) {
+      if (!std::exchange(is_first, false)) lines_.append(",");
+      lines_.quoted(view(tag.key));
       lines_.append(":");
       std::string value;
-      append_text(value, series.tags[i].value);
+      append_text(value, tag.value);
       lines_.quoted(value);
     }
     lines_.append("}");
@@ -230,22 +167,21 @@ class Output {
       lines_.number("series", uint64_t{series});
   }
 
-  void add_sample(const sq_sample& sample, uint64_t mono_to_unix_ns) {
+  void add_sample(const sq_sample& sample, const Batch& batch) {
     begin_of_series("sample", sample.series);
     lines_.number("user", uint64_t{sample.user});
     lines_.number("iteration", sample.iteration);
-    lines_.number("due_ns", sample.due_ns + mono_to_unix_ns);
-    lines_.number("start_ns", sample.start_ns + mono_to_unix_ns);
-    if (sample.first_byte_ns)
-      lines_.number("first_byte_ns", sample.first_byte_ns + mono_to_unix_ns);
-    lines_.number("end_ns", sample.end_ns + mono_to_unix_ns);
+    lines_.number("due_ns", batch.unix_ns(sample.due_ns));
+    lines_.number("start_ns", batch.unix_ns(sample.start_ns));
+    if (sample.first_byte_ns) lines_.number("first_byte_ns", batch.unix_ns(sample.first_byte_ns));
+    lines_.number("end_ns", batch.unix_ns(sample.end_ns));
     lines_.number("response_ns", static_cast<int64_t>(sample.end_ns - sample.due_ns));
     lines_.number("service_ns", static_cast<int64_t>(sample.end_ns - sample.start_ns));
     lines_.text("outcome", outcome_name(sample.outcome));
     if (sample.outcome == SQ_OUT_TIMEOUT)
       lines_.text("error", "timeout");
     else if (sample.kind != SQ_K_NONE)
-      lines_.text("error", kind_name(sample.kind));
+      lines_.text("error", error_class(sample.kind));
     lines_.number("code", int64_t{sample.code});
     lines_.number("bytes_out", sample.bytes_out);
     lines_.number("bytes_in", sample.bytes_in);
@@ -254,23 +190,23 @@ class Output {
     lines_.end();
   }
 
-  void add_window(const sq_window& window, const sq_batch& batch) {
+  void add_window(const sq_window& window, const Batch& batch) {
     begin_of_series("window", window.series);
-    lines_.time("time", batch.begin_unix_ns);
-    lines_.number("begin_ns", batch.begin_unix_ns);
-    lines_.number("end_ns", batch.end_unix_ns);
+    lines_.time("time", batch.begin_unix_ns());
+    lines_.number("begin_ns", batch.begin_unix_ns());
+    lines_.number("end_ns", batch.end_unix_ns());
     lines_.number("count", window.count);
     lines_.number("failed", window.failed);
     lines_.number("bytes_out", window.bytes_out);
     lines_.number("bytes_in", window.bytes_in);
     add_histogram(lines_, "response", window.response);
     add_histogram(lines_, "service", window.service);
-    if (window.n_errors > 0) {
+    if (!errors(window).empty()) {
       lines_.key("errors");
-      for (uint64_t i = 0; i < window.n_errors; ++i) {
-        const sq_error_count& error = window.errors[i];
-        lines_.append(i == 0 ? "[{\"class\":" : ",{\"class\":");
-        lines_.quoted(kind_name(error.kind));
+      bool is_first = true;
+      for (const sq_error_count& error : errors(window)) {
+        lines_.append(std::exchange(is_first, false) ? "[{\"class\":" : ",{\"class\":");
+        lines_.quoted(error_class(error.kind));
         lines_.number("code", int64_t{error.code});
         lines_.text("detail", view(error.detail));
         lines_.number("count", error.count);
@@ -278,21 +214,24 @@ class Output {
       }
       lines_.append("]");
     }
+    if (window.told > 0) lines_.number("told", window.told);
+    if (window.flags & SQ_W_WARMUP) lines_.truth("warmup", true);
     if (window.flags & SQ_W_FINAL) lines_.truth("final", true);
     lines_.end();
   }
 
-  void add_gauges(const sq_batch& batch) {
+  void add_gauges(const Batch& batch) {
     lines_.begin("gauges");
-    lines_.time("time", batch.end_unix_ns);
-    lines_.number("unix_ns", batch.end_unix_ns);
+    lines_.time("time", batch.end_unix_ns());
+    lines_.number("unix_ns", batch.end_unix_ns());
     lines_.key("values");
     lines_.append("{");
-    for (uint64_t i = 0; i < batch.n_gauges; ++i) {
-      if (i) lines_.append(",");
-      lines_.quoted(view(batch.gauges[i].name));
+    bool is_first = true;
+    for (const sq_gauge& gauge : batch.gauges()) {
+      if (!std::exchange(is_first, false)) lines_.append(",");
+      lines_.quoted(view(gauge.name));
       lines_.append(":");
-      lines_.real_value(batch.gauges[i].value);
+      lines_.real_value(gauge.value);
     }
     lines_.append("}");
     lines_.end();
@@ -311,54 +250,14 @@ class Output {
   JsonLines lines_;
   std::vector<std::string> beginnings_;  // by series
   bool has_samples_ = true;
-  uint64_t samples_ = 0, windows_ = 0, events_ = 0, batches_ = 0, last_number_ = 0;
+  uint64_t samples_ = 0, windows_ = 0, events_ = 0, batches_ = 0;
+  std::optional<uint64_t> last_number_;
 };
 
-// ---- the table ---------------------------------------------------------------------------------
-
-sq_status open(sq_shard*, const sq_pair* options, uint64_t n, void** instance,
-               sq_error* error) noexcept {
-  return guard(error, [&] { *instance = new Output(std::span(options, static_cast<size_t>(n))); });
-}
-
-void write(void* instance, const sq_batch* batch, sq_done* done) noexcept {
-  if (guard(nullptr, [&] { static_cast<Output*>(instance)->write(*batch, done); }) == SQ_OK) return;
-  sq_delivery delivery{};
-  delivery.struct_size = sizeof delivery;
-  delivery.rejected = batch->n_windows + batch->n_samples + batch->n_gauges + batch->n_events;
-  delivery.why = str("out of memory");
-  host.loop->written(done, &delivery);
-}
-
-void close(void* instance, sq_done* done) noexcept {
-  if (guard(nullptr, [&] { static_cast<Output*>(instance)->close(done); }) != SQ_OK)
-    host.loop->done(done, SQ_E_NOMEM, str("out of memory"));
-}
-
-constexpr sq_output kOutput{
-    sizeof(sq_output), SQ_OUTPUT_SAMPLES, "jsonl", kOptions, open, write, close};
-
-constexpr sq_plugin kPlugin{sizeof(sq_plugin),
-                            SQ_ABI_MAJOR,
-                            SQ_TARGET_MINOR,
-                            "org.squall.jsonl",
-                            SQUALL_VERSION,
-                            "a run as JSON lines",
-                            "Apache-2.0",
-                            SQUALL_BUILD_INFO,
-                            0,
-                            [](const sq_host* root, sq_error* error) noexcept -> sq_status {
-                              return guard(error, [&] { host.load(root); });
-                            },
-                            []() noexcept {},
-                            [](const char* wanted) noexcept -> const void* {
-                              return std::string_view(wanted) == SQ_OUTPUT_V1 ? &kOutput : nullptr;
-                            }};
+constexpr sq_output kOutput = output<Output>("jsonl", kOptions, SQ_OUTPUT_SAMPLES);
 
 }  // namespace
 }  // namespace squall::jsonl
 
-extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void);
-extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void) {
-  return &squall::jsonl::kPlugin;
-}
+SQUALL_OUTPUT_PLUGIN("org.squall.jsonl", SQUALL_VERSION, "a run as JSON lines", "Apache-2.0",
+                     squall::jsonl::kOutput)

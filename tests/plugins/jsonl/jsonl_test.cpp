@@ -5,139 +5,24 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <boost/dll/shared_library.hpp>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <squall/plugin.hpp>
 
-struct sq_done {
-  int written = 0, done = 0;
-  uint64_t delivered = 0, rejected = 0;
-  sq_status status = SQ_OK;
-  std::string why;
-};
+#include "fake_output.hpp"
 
 namespace {
 
+using fake::Batch;
+using fake::series;
+using fake::str;
+using fake::text_value;
 using nlohmann::json;
-using squall::plugin::str;
-using squall::plugin::text_value;
-using squall::plugin::view;
 
-// ---- a host that offers what an output needs ---------------------------------------------------
-
-void done(sq_done* done, sq_status status, sq_str detail) noexcept {
-  ++done->done;
-  done->status = status;
-  done->why = std::string(view(detail));
-}
-void written(sq_done* done, const sq_delivery* delivery) noexcept {
-  ++done->written;
-  done->delivered += delivery->delivered;
-  done->rejected += delivery->rejected;
-  done->why = std::string(view(delivery->why));
-}
-const void* get_extension(const sq_host*, const char* id, uint32_t) noexcept {
-  static constexpr sq_loop_api kLoop{sizeof kLoop, 0,       done,    written, nullptr,
-                                     nullptr,      nullptr, nullptr, nullptr, nullptr, nullptr};
-  static constexpr sq_calls_api kCalls{sizeof kCalls, 0, nullptr, nullptr};
-  if (std::string_view(id) == SQ_LOOP_V1) return &kLoop;
-  if (std::string_view(id) == SQ_CALLS_V1) return &kCalls;
-  return nullptr;
-}
-const sq_output& plugin() {
-  static const sq_output* const table = [] {
-    static constexpr sq_host kHost{sizeof kHost,
-                                   SQ_ABI_MAJOR,
-                                   SQ_ABI_MINOR,
-                                   "test",
-                                   "0",
-                                   get_extension,
-                                   [](const sq_host*, uint32_t, sq_str) noexcept {}};
-    static auto* library =
-        new boost::dll::shared_library(SQUALL_PLUGIN_DIR "/libjsonl.so",
-                                       boost::dll::load_mode::rtld_now);  // never unloaded
-    const sq_plugin* root = library->get<const sq_plugin*()>(SQ_ENTRY_SYMBOL)();
-    sq_error error{};
-    EXPECT_EQ(root->init(&kHost, &error), SQ_OK) << error.text;
-    EXPECT_EQ(root->get_interface(SQ_PROTOCOL_V1), nullptr);
-    return static_cast<const sq_output*>(root->get_interface(SQ_OUTPUT_V1));
-  }();
-  return *table;
-}
-
-// ---- a batch whose parts are easy to add -------------------------------------------------------
-
-/// A host of a later minor: its structs are longer than the plugin's.
-struct LongSample {
-  sq_sample sample;
-  uint64_t later[3];
-};
-struct LongWindow {
-  sq_window window;
-  uint64_t later;
-};
-
-struct Batch {
-  explicit Batch(uint64_t number) {
-    abi.struct_size = sizeof abi;
-    abi.number = number;
-    abi.begin_unix_ns = 1'795'000'000'000'000'000 + number * 1'000'000'000;
-    abi.end_unix_ns = abi.begin_unix_ns + 1'000'000'000;
-    abi.mono_to_unix_ns = 1'795'000'000'000'000'000;
-  }
-  const sq_batch* view() {
-    abi.series = series.data();
-    abi.n_series = series.size();
-    abi.samples = reinterpret_cast<const sq_sample*>(samples.data());
-    abi.n_samples = samples.size();
-    abi.sample_stride = sizeof(LongSample);
-    abi.windows = reinterpret_cast<const sq_window*>(windows.data());
-    abi.n_windows = windows.size();
-    abi.window_stride = sizeof(LongWindow);
-    abi.gauges = gauges.data();
-    abi.n_gauges = gauges.size();
-    abi.events = events.data();
-    abi.n_events = events.size();
-    return &abi;
-  }
-  sq_sample& add_sample(uint32_t series_id) {
-    LongSample& added = samples.emplace_back();
-    added.sample.series = series_id;
-    added.sample.user = 5;
-    added.sample.iteration = 7;
-    added.sample.due_ns = 1'000;
-    added.sample.start_ns = 1'200;
-    added.sample.first_byte_ns = 2'000;
-    added.sample.end_ns = 3'500;
-    added.sample.code = 200;
-    added.sample.bytes_out = 100;
-    added.sample.bytes_in = 4'000'000'000;
-    return added.sample;
-  }
-  sq_batch abi{};
-  std::vector<const sq_series_desc*> series;
-  std::vector<LongSample> samples;
-  std::vector<LongWindow> windows;
-  std::vector<sq_gauge> gauges;
-  std::vector<sq_event> events;
-};
-
-sq_series_desc series(uint32_t id, std::string_view name) {
-  sq_series_desc desc{};
-  desc.struct_size = sizeof desc;
-  desc.id = id;
-  desc.population = str("visitors");
-  desc.task = str("visit");
-  desc.name = str(name);
-  desc.operation = str("http.get");
-  desc.type = str("request");
-  return desc;
-}
+const sq_output& plugin() { return fake::load_output("jsonl"); }
 
 /// Limits the size of files for a while; SIGXFSZ is ignored so that write() tells.
 class FileSizeLimit {
@@ -257,11 +142,13 @@ TEST_F(Jsonl, AWindowHasItsHistogramsAndErrors) {
                             5120};  // 5120: octave of 2^18, where a bucket holds 512
   const uint64_t count[] = {50, 44, 1, 5};
   const sq_error_count errors[] = {{SQ_K_STATUS, 404, str("404"), 2},
-                                   {SQ_K_CLOSED, 0, str("eof"), 1}};
+                                   {SQ_K_TIMEOUT, 0, str(""), 1}};
   sq_window& window = batch.windows.emplace_back().window;
   window = {0,  SQ_W_FINAL, 100, 3, 10, 20, {index, count, 4, 100, 123'456, 500, 262'999},
-            {}, errors,     2};
-  batch.windows.emplace_back();
+            {}, errors,     2,   0};
+  sq_window& counted = batch.add_window(0);
+  counted.flags = SQ_W_WARMUP;
+  counted.told = 7;
   write(batch);
   close();
   EXPECT_EQ(account.delivered, 2u);
@@ -284,7 +171,11 @@ TEST_F(Jsonl, AWindowHasItsHistogramsAndErrors) {
   EXPECT_EQ(response["sum_ns"], 123'456);
   EXPECT_EQ(first["service"], json::parse(R"({"count":0})"));
   EXPECT_EQ(first["errors"], json::parse(R"([{"class":"status","code":404,"detail":"404","count":2},
-                                             {"class":"closed","code":0,"detail":"eof","count":1}])"));
+                                             {"class":"timeout","code":0,"detail":"","count":1}])"));
+  EXPECT_FALSE(first.contains("warmup"));
+  EXPECT_FALSE(first.contains("told"));
+  EXPECT_TRUE(all[3]["warmup"]);
+  EXPECT_EQ(all[3]["told"], 7);
   EXPECT_EQ(all[4]["windows"], 2);
 }
 
