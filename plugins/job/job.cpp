@@ -68,7 +68,7 @@ struct Instance {
         if (find_program(view(pair.key)))
           throw invalid("program " + std::string(view(pair.key)) + " is there twice");
         programs.push_back(std::make_unique<Program>(view(pair.key), pair.value, directory));
-        host.log(SQ_LOG_INFO, "job: " + programs.back()->name() + " is " + programs.back()->path());
+        host.log(SQ_LOG_DEBUG, "job: " + programs.back()->name() + " is " + programs.back()->path());
       }
   }
   const Program* find_program(std::string_view name) const {

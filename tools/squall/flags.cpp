@@ -95,7 +95,7 @@ void add_run_flags(CLI::App& verb, Options& options) {
   verb.add_option("--json", options.json, "the result as JSON to FILE, or to stdout")->expected(0, 1)->type_name("FILE");
   verb.add_option("--html", options.html, "the result as a page to FILE")->type_name("FILE");
   with_environment(verb.add_option("--results", options.results, "folder for result.json and the timeline"));
-  verb.add_option("--out,-o", options.outputs, "an output: NAME[=FILE], repeatable");
+  verb.add_option("--out,-o", options.outputs, "an output: NAME, or NAME=VALUE for its first option (a file, an address); repeatable");
   with_environment(verb.add_flag("--quiet,-q", options.quiet, "only the verdict"));
   with_environment(verb.add_flag("--no-color", options.no_color, "no colours"));
   with_environment(verb.add_flag("--strict", options.strict, "each warning of the generator makes the run invalid"));

@@ -57,7 +57,8 @@ bool can_write_results(const Options& options) {
   return true;
 }
 
-/// Those of the file and of -o NAME[=FILE]. One that needs a file and has none gets it in the results' folder.
+/// Those of the file and of -o NAME[=VALUE]: VALUE is that of the output's first option. One that needs a file and has none
+/// gets it in the results' folder.
 std::vector<OutputSpec> all_outputs(const Toolbox& toolbox, const Scenario& scenario, const Options& options,
                                     std::vector<PlanError>& errors) {
   std::vector<OutputSpec> outputs = scenario.outputs;
@@ -75,20 +76,23 @@ std::vector<OutputSpec> all_outputs(const Toolbox& toolbox, const Scenario& scen
     }
     const auto file = std::ranges::find(info->options, "file", &ParamInfo::name);
     const bool needs_file = file != info->options.end() && file->is_required();
-    std::string path = equals == std::string::npos ? "" : text.substr(equals + 1);
-    if (path.empty() && needs_file && options.results) {
+    Value value;
+    value.data = equals == std::string::npos ? std::string() : text.substr(equals + 1);
+    if (value.text()->empty() && needs_file && options.results) {
       std::error_code error;
       std::filesystem::create_directories(*options.results, error);
-      path = fmt::format("{}/samples.{}", *options.results, spec.plugin);
+      value.data = fmt::format("{}/samples.{}", *options.results, spec.plugin);
     }
-    if (path.empty() && needs_file) {
+    if (value.text()->empty() && needs_file) {
       errors.push_back({{}, fmt::format("-o {0}: which file? write -o {0}=samples.{0}, or give --results DIR for DIR/samples.{0}",
                                         spec.plugin)});
       continue;
     }
-    Value value;
-    value.data = path;
-    if (!path.empty()) spec.options.emplace_back("file", value);
+    if (!value.text()->empty() && info->options.empty()) {
+      errors.push_back({{}, fmt::format("-o {}: '{}' has no options", text, spec.plugin)});
+      continue;
+    }
+    if (!value.text()->empty()) spec.options.emplace_back(info->options.front().name, value);
     outputs.push_back(std::move(spec));
   }
   return outputs;
@@ -227,7 +231,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
 }
 
 int run_command(const Options& options) {
-  const auto toolbox = load_toolbox(options.plugin_path, options.file);
+  const auto toolbox = load_toolbox(options.plugin_path, options.file, options.quiet ? SQ_LOG_WARN : SQ_LOG_INFO);
   if (!toolbox) return kPluginNotLoaded;
   const LoadResult loaded = load_scenario(options.file, toolbox->catalog, options.load);
   const std::string text = loaded.diagnostics.print();

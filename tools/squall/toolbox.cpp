@@ -13,8 +13,10 @@
 namespace squall {
 namespace {
 
+std::uint32_t least_shown = SQ_LOG_WARN;   // before plugins are loaded, and not changed then
+
 void write_log(std::uint32_t level, std::string_view text) {
-  if (level < SQ_LOG_WARN) return;
+  if (level < least_shown) return;
   fmt::print(stderr, "squall: {}{}\n", level >= SQ_LOG_ERROR ? "error: " : "", text);
 }
 
@@ -49,7 +51,8 @@ Result<bool> load_library(Registry& registry, const std::string& scenario, const
 
 Toolbox::Toolbox() : extensions(write_log), registry(extensions) { offer_host_tables(extensions); }
 
-std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std::string& scenario) {
+std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std::string& scenario, std::uint32_t log_level) {
+  least_shown = log_level;
   auto toolbox = std::make_unique<Toolbox>();
   const auto directories = plugin_directories(plugin_path);
   if (directories.empty()) {

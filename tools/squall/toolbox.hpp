@@ -1,6 +1,7 @@
 // What every verb needs first: the host's tables, the plugins, and the catalog of what they offer.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,7 +20,9 @@ struct Toolbox {
 };
 
 /// Loads all plugins of the directories, and those that `scenario` (a path; empty: none) brings along; prints a sentence and returns nullptr when one cannot be (exit 113).
-std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std::string& scenario = {});
+/// Of what plugins log, shown is what has at least `log_level` (SQ_LOG_*).
+std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std::string& scenario = {},
+                                      std::uint32_t log_level = SQ_LOG_WARN);
 
 /// The last line on stderr: what the run was worth, and why.
 void print_end(const std::string& text);
