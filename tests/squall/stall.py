@@ -10,6 +10,7 @@ import time
 from program import SQUALL, check, conclude, squall
 
 PLUGINS = os.environ["TEST_PLUGINS"]
+SQUALL_PLUGINS = pathlib.Path(SQUALL).parent.parent / "lib/squall/plugins"
 SCENARIO = """
 tasks: {{ hold: [ blocker.{0}: {{ for: {1}, name: hold }} ] }}
 populations: {{ one: {{ tasks: hold, load: {{ users: 1 }}, stop_after: {{ iterations: 1 }} }} }}
@@ -56,5 +57,27 @@ with tempfile.TemporaryDirectory() as folder:
     check(PLACE in said, f"a thread that hangs: {said}")
     result = json.loads(path.read_text())
     check(result["exit_code"] == 109 and PLACE in result["reasons"][0], f"a thread that hangs: {result['reasons']}")
+
+    # A shard that stands still while others go on hands its seconds in late: outputs are told of each operation once.
+    scenario, result, lines = folder / "late.yaml", folder / "late.json", folder / "late.jsonl"
+    scenario.write_text("""
+tasks:
+  hold: [ blocker.sleep: { for: 5s, name: hold } ]
+  tick: [ blocker.sleep: { for: 0s, name: tick } ]
+populations:
+  one: { tasks: hold, load: { users: 1 }, stop_after: { iterations: 1 }, start: 1500ms }
+  many: { tasks: tick, load: { users: 20, every: 100ms } }
+run: { for: 8s }
+""")
+    done = squall("run", str(scenario), "--shards", "2", "--json", str(result), "-o", f"jsonl={lines}",
+                  "--plugin-path", f"{PLUGINS}:{SQUALL_PLUGINS}")
+    check(done.returncode == 112, f"late seconds: ends {done.returncode}: {done.stderr}")
+    totals = json.loads(result.read_text())["totals"]["samples"]
+    told = [json.loads(line) for line in lines.read_text().splitlines()]
+    windows = [line for line in told if line["type"] == "window"]
+    check(sum(w["count"] for w in windows) == totals > 1000, f"late seconds: {sum(w['count'] for w in windows)} told of {totals}")
+    check(sum(c for w in windows for _, c in w["response"].get("buckets", [])) == totals, "late seconds: in histograms")
+    begins = [w["begin_ns"] for w in windows]
+    check(begins != sorted(begins), "late seconds: none came late")
 
 conclude()
