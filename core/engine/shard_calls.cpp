@@ -26,7 +26,7 @@ struct Untrue {
 /// What a plugin says of a call that it ends, in so far as that cannot be. In the way of every call: comparisons alone.
 inline Untrue untrue_in(const Call& call, bool is_end_true) {
   std::uint64_t sum = 0, bits = 0;
-  for (int phase = 0; phase < SQ_PH_COUNT; ++phase) {
+  for (std::size_t phase = 0; phase < kSamplePhases; ++phase) {
     sum += call.phase_ns[phase];
     bits |= call.phase_ns[phase];
   }

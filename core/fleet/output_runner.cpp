@@ -231,6 +231,9 @@ class OutputRunner::Io {
 
 namespace {
 
+static_assert(SQ_HIST_LOW(1023) == bucket_low(1023) && SQ_HIST_LOW(1024) == bucket_low(1024) &&
+              SQ_HIST_LOW(5000) == bucket_low(5000) && SQ_HIST_LOW(kBuckets - 1) == bucket_low(kBuckets - 1));
+
 sq_hist to_hist(const SparseHistogram& histogram) {
   sq_hist hist{};
   hist.index = histogram.index().data();

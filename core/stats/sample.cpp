@@ -24,7 +24,7 @@ static_assert(static_cast<int>(ErrorClass::plugin) == SQ_K_PLUGIN);
 static_assert(static_cast<int>(ErrorClass::local_resource) == SQ_K_LOCAL_RESOURCE);
 static_assert(static_cast<int>(ErrorClass::off_list) == SQ_K_OFF_LIST);
 static_assert(static_cast<int>(ErrorClass::timeout) == SQ_K_TIMEOUT);
-static_assert(kSamplePhases == SQ_PH_COUNT);
+static_assert(kSamplePhases == SQ_PH_RECEIVE + 1);
 static_assert(static_cast<int>(SamplePhase::receive) == SQ_PH_RECEIVE);
 
 constexpr std::string_view kErrorNames[kErrorClasses] = {

@@ -1,11 +1,14 @@
 /* squall/abi.h - plugin ABI, 0.x: host and plugin must have the SAME major and minor until 1.0 is
  * frozen (R1 and R2 begin then).  Plain C11; also C++17/20.  No other header, no libc calls.
+ * Linux with 64-bit pointers (LP64).  docs/abi-policy.md says how it grows.
  *
  * RULES (normative; tests/ enforces most of them)
  *  R1 A released name, field, enumerator, signature, layout or meaning never changes.  Grow by
  *     (a) a field/function appended to a struct that starts with struct_size, under the next
  *     SQ_TARGET_MINOR guard, (b) a new interface id "squall.x/2", (c) a new enumerator that only
- *     flows plugin -> host, or host -> plugin after the plugin asked for it.
+ *     flows plugin -> host, or host -> plugin after the plugin asked for it.  Two lists may grow in
+ *     both directions: SQ_E_* (an unknown status < 0 is a failure like any other) and SQ_K_* (an
+ *     unknown kind is shown by its number).
  *  R2 The host loads a plugin when majors are equal and host minor >= plugin->abi_minor.
  *     So a plugin needs no checks on tables and structs that the HOST allocated.
  *  R3 The host reads PLUGIN-allocated structs only below their struct_size.
@@ -59,7 +62,7 @@ struct sq_value {                                                       /* 24 by
   uint32_t type;                                                        /* SQ_T_* */
   uint32_t reserved;
   union {
-    int64_t i64; uint64_t u64; double f64; sq_str str;                  /* duration: i64 ns */
+    int64_t i64; uint64_t u64; double f64; sq_str str;  /* bool: i64 0, 1; bytes: str; duration: i64 ns */
     const sq_target *target; sq_source *source;
     struct { const sq_value *ptr; uint64_t len; } list;
     struct { const sq_pair *ptr; uint64_t len; } map;
@@ -75,6 +78,14 @@ enum { SQ_OK = 0, SQ_DONE = 1, SQ_E_INVALID = -1, SQ_E_UNSUPPORTED = -2, SQ_E_NO
 typedef struct sq_error { int32_t code; int32_t sys_errno; char text[248]; } sq_error; /* frozen */
 
 /* ---- opaque handles --------------------------------------------------------------------- */
+/* The host makes all of them, and until when each may be used:
+     sq_target, sq_source   the end of the run; the release() of the call that it came with
+     sq_shard, sq_series    fini()
+     sq_opref               the end of the run
+     sq_user, sq_record     user_close(); its release or the end of the iteration
+     sq_timer, sq_watch     the plugin's timer_free(), unwatch()
+     sq_stream, sq_dgram    on_closed(); the plugin's close()
+     sq_done                the one done() or written() that answers it */
 typedef struct sq_shard sq_shard;       typedef struct sq_user sq_user;
 typedef struct sq_timer sq_timer;       typedef struct sq_watch sq_watch;
 typedef struct sq_stream sq_stream;     typedef struct sq_dgram sq_dgram;
@@ -142,9 +153,9 @@ enum { SQ_OUT_OK, SQ_OUT_FAILED, SQ_OUT_TIMEOUT, SQ_OUT_CANCELLED };
 enum { SQ_K_NONE, SQ_K_RESOLVE, SQ_K_CONNECT, SQ_K_TLS, SQ_K_SEND, SQ_K_RECEIVE, SQ_K_CLOSED,
        SQ_K_PROTOCOL, SQ_K_STATUS, SQ_K_CHECK, SQ_K_LIMIT, SQ_K_PLUGIN,
        SQ_K_LOCAL_RESOURCE /* EMFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM */, SQ_K_OFF_LIST,
-       SQ_K_TIMEOUT /* in sq_error_count only: a call says it by SQ_OUT_TIMEOUT */ };
+       SQ_K_TIMEOUT /* in sq_error_count alone; elsewhere a time-out is an outcome and has no kind */ };
 enum { SQ_PH_WAIT_CONN, SQ_PH_RESOLVE, SQ_PH_CONNECT, SQ_PH_TLS, SQ_PH_SEND, SQ_PH_FIRST_BYTE,
-       SQ_PH_RECEIVE, SQ_PH_COUNT };
+       SQ_PH_RECEIVE };                 /* indices of phase_ns */
 typedef struct sq_call {
   uint32_t struct_size;
   uint32_t outcome, kind;               /* plugin sets: SQ_OUT_*, SQ_K_* */
@@ -157,7 +168,7 @@ typedef struct sq_call {
   void *plugin_data;                    /* protocol plugin's word, from start() to release() */
   void *owner_data;                     /* caller's word */
   uint64_t phase_ns[16];                /* plugin sets what it knows; SQ_PH_*, the rest is 0 */
-  uint32_t flags, reserved;             /* host sets: SQ_CALL_*; came later, so ask SQ_HAS first */
+  uint32_t flags, reserved;             /* host sets: SQ_CALL_* */
 } sq_call;
 /* SQ_CALL_BESIDE: one of several calls that a user makes side by side; a protocol that has one connection
    a user may open more for it.  Without it calls of a session queue behind what it has open. */
@@ -219,7 +230,8 @@ typedef struct sq_loop_api {
   /* Run p->fn(p->ctx) on the loop.  Wait-free for the caller, no allocation.  SQ_E_CLOSED once
      the shard stops: fn will not run.  The handle stays valid until fini(). [any] */
   SQ_FN(sq_status, post, (sq_shard *, sq_post *p));
-  SQ_FN(sq_timer *, timer_new, (sq_shard *, void (*fn)(void *ctx) SQ_NOEXCEPT, void *ctx)); /* [shard] */
+  /* Not armed yet.  NULL: no function, or not the shard's thread. [shard] */
+  SQ_FN(sq_timer *, timer_new, (sq_shard *, void (*fn)(void *ctx) SQ_NOEXCEPT, void *ctx));
   SQ_FN(void, timer_set, (sq_timer *, uint64_t at_ns));  /* re-arms; 0 disarms [shard] */
   SQ_FN(void, timer_free, (sq_timer *));                 /* no callback after it [shard] */
 } sq_loop_api;
@@ -227,9 +239,10 @@ typedef struct sq_loop_api {
 /* ---- host extension "squall.fdwatch/1": loops for foreign C libraries ------------------------------ */
 #define SQ_FDWATCH_V1 "squall.fdwatch/1"
 enum { SQ_FD_READ = 1u, SQ_FD_WRITE = 2u, SQ_FD_ERROR = 4u };
-typedef struct sq_fdwatch_api {
+typedef struct sq_fdwatch_api {          /* all [shard] */
   uint32_t struct_size, flags;
-  /* Level-triggered.  The fd stays the plugin's; unwatch before closing it. [shard] */
+  /* Level-triggered.  The fd stays the plugin's; unwatch before closing it.  NULL: the far end is not
+     listed, or the fd cannot be watched. */
   SQ_FN(sq_watch *, watch, (sq_shard *, const sq_target *peer /* NULL: not a network fd */, int fd, uint32_t events,
         void (*fn)(void *ctx, int fd, uint32_t events) SQ_NOEXCEPT, void *ctx));
   SQ_FN(sq_status, modify, (sq_watch *, uint32_t events));
@@ -316,7 +329,7 @@ typedef struct sq_target_api {
 
 /* ---- host extension "squall.datagram/1" -------------------------------------------------------------- */
 #define SQ_DATAGRAM_V1 "squall.datagram/1"
-typedef struct sq_dgram_events {
+typedef struct sq_dgram_events {         /* plugin's constant table, all [shard] */
   uint32_t struct_size, flags;
   SQ_FN(void, on_receive, (void *ctx, sq_dgram *, const sq_buf *packets, uint32_t n));
   SQ_FN(void, on_error, (void *ctx, sq_dgram *, int32_t sys_errno));     /* ICMP and the like */
@@ -345,7 +358,7 @@ typedef struct sq_source_api {
 #define SQ_SAMPLES_V1 "squall.samples/1"
 typedef struct sq_samples_api {
   uint32_t struct_size, flags;
-  /* e.g. ("mqtt.delivery", "latency").  Population and task come from the session. [any] */
+  /* e.g. ("mqtt.delivery", "latency").  Population and task come from the session.  NULL: no memory. [any] */
   SQ_FN(sq_series *, series, (sq_str operation, sq_str name));
   SQ_FN(void, record, (sq_shard *, uint64_t session, sq_series *, uint64_t due_ns, uint64_t end_ns,
                        uint32_t outcome, uint32_t kind, uint64_t bytes));  /* [shard] */
@@ -437,10 +450,14 @@ typedef struct sq_records_api {         /* all [shard] */
 
 /* ---- plugin interface "squall.output/1": result sinks ------------------------------------------------- */
 #define SQ_OUTPUT_V1 "squall.output/1"
-typedef struct sq_hist {                /* frozen; sparse, log-linear in ns: bucket i covers [sq_lo(i), sq_lo(i+1)) */
+/* Smallest value in ns of bucket i; it goes up to that of the next.  Exact to 1023 ns, then 512 buckets to
+   each doubling.  Frozen like the struct. */
+#define SQ_HIST_LOW(i) ((uint32_t)(i) < 1024u ? (uint64_t)(uint32_t)(i) : \
+    (uint64_t)((uint32_t)(i) % 512u + 512u) << ((uint32_t)(i) / 512u - 1u))
+typedef struct sq_hist {                /* frozen; sparse: count[k] values in bucket index[k], indices rise */
   const uint32_t *index; const uint64_t *count; uint64_t n; uint64_t total, sum_ns, min_ns, max_ns;
 } sq_hist;
-typedef struct sq_error_count { uint32_t kind; int32_t code; sq_str detail; uint64_t count; } sq_error_count;
+typedef struct sq_error_count { uint32_t kind; int32_t code; sq_str detail; uint64_t count; } sq_error_count; /* frozen */
 typedef struct sq_series_desc {         /* host-allocated; sent once, before its first use */
   uint32_t struct_size, id;
   sq_str population, task, name, operation, type, agent;
@@ -456,10 +473,10 @@ typedef struct sq_window {              /* host-allocated; step with stride; del
 /* WARMUP: of operations due before the end of the warm-up; a series may have one window with and one
    without it in the same second. */
 enum { SQ_W_FINAL = 1u << 0, SQ_W_WARMUP = 1u << 1 };
-/* users, users.POPULATION, in_flight, busy, lag_p99_s, probe.NAME, metric.NAME; counter.NAME: what a
-   metric of kind counter grew by in this second.  Those without a value in it are left out. */
+/* Frozen.  users, users.POPULATION, in_flight, busy, lag_p99_s, probe.NAME, metric.NAME; counter.NAME: what
+   a metric of kind counter grew by in this second.  Those without a value in it are left out. */
 typedef struct sq_gauge { sq_str name; double value; } sq_gauge;
-typedef struct sq_event { uint64_t unix_ns; sq_str kind, text; } sq_event;  /* the journal */
+typedef struct sq_event { uint64_t unix_ns; sq_str kind, text; } sq_event;  /* frozen: the journal */
 typedef struct sq_sample {              /* host-allocated; only to outputs that ask; step with stride */
   uint32_t series, user, outcome, kind; int32_t code; uint32_t reserved;
   uint64_t iteration, due_ns, start_ns, first_byte_ns, end_ns, bytes_out, bytes_in;
@@ -486,6 +503,10 @@ typedef struct sq_output {
   SQ_FN(void, write, (void *inst, const sq_batch *, sq_done *));
   SQ_FN(void, close, (void *inst, sq_done *));                     /* flush, then done() [shard io] */
 } sq_output;
+
+/* ---- reserved: no table has these ids yet, and nobody else may give them a meaning ---------------------- */
+#define SQ_DATASET_V1 "squall.dataset/1"  /* plugin interface: data sets that a plugin reads */
+#define SQ_OFFLOAD_V1 "squall.offload/1"  /* host extension: long computations on threads of the host */
 
 #ifdef __cplusplus
 }
