@@ -161,15 +161,16 @@ class OutputRunner::Io {
   void on_written(Output& output, const sq_delivery* delivery) {
     output.is_writing = false;
     const std::uint64_t items = output.queue.front()->items();
-    if (delivery && delivery->retry) {
+    const bool is_short = delivery && !SQ_HAS(delivery, why);   // nothing in it can be read
+    if (delivery && !is_short && delivery->retry) {
       // Shown again later; with the next batch at the latest.
       output.account.error = std::string(to_view(delivery->why));
       return;
     }
-    const std::uint64_t rejected = delivery ? std::min(delivery->rejected, items) : 0;
+    const std::uint64_t rejected = is_short ? items : delivery ? std::min(delivery->rejected, items) : 0;
     output.account.rejected += rejected;
     output.account.delivered += items - rejected;
-    if (rejected) output.account.error = std::string(to_view(delivery->why));
+    if (rejected) output.account.error = is_short ? "the plugin's sq_delivery has a struct_size that is too small" : std::string(to_view(delivery->why));
     output.queue.pop_front();
     // From the loop, not from within write(): a plugin may answer at once.
     loop_.post([this, &output] { write_next(output); });

@@ -141,12 +141,15 @@ Result<bool> inspect_plugin(const std::filesystem::path& path) {
 
 namespace {
 
+// What a plugin allocates is as long as its header says: the host asks for the members of 1.0 and for no later one (R3), so the
+// sizes of this build's structs are no measure. A last member of 1.0 that is there means all before it are.
+
 /// One sentence about what is wrong with a list of parameters or outputs; "" for nothing.
 std::string mistake_in(const sq_param* const* list, const std::string& where) {
   std::set<std::string_view> names;
   for (; list && *list; ++list) {
     const sq_param& param = **list;
-    if (param.struct_size < sizeof(sq_param) || !param.name || !*param.name) {
+    if (!SQ_HAS(&param, choices) || !param.name || !*param.name) {
       return fmt::format("{} describes a parameter that is too short for this ABI or has no name", where);
     }
     if (param.type > SQ_T_SOURCE || param.unit > SQ_U_JSON) {
@@ -159,7 +162,7 @@ std::string mistake_in(const sq_param* const* list, const std::string& where) {
 }
 
 std::string mistake_in(const sq_protocol& p) {
-  if (p.struct_size < sizeof(sq_protocol) || !p.name || !*p.name || !p.ops || !p.open || !p.close || !p.prepare ||
+  if (!SQ_HAS(&p, release) || !p.name || !*p.name || !p.ops || !p.open || !p.close || !p.prepare ||
       !p.unprepare || !p.shard_open || !p.shard_close || !p.session_open || !p.session_close ||
       !p.start || !p.cancel || !p.output || !p.release) {
     return "its protocol table is incomplete";
@@ -167,7 +170,7 @@ std::string mistake_in(const sq_protocol& p) {
   if (std::string mistake = mistake_in(p.options, fmt::format("protocol {}", p.name)); !mistake.empty()) return mistake;
   std::set<std::string_view> names;
   for (const sq_op* const* op = p.ops; *op; ++op) {
-    if ((*op)->struct_size < sizeof(sq_op) || !(*op)->name || !*(*op)->name) {
+    if (!SQ_HAS(*op, code_max) || !(*op)->name || !*(*op)->name) {
       return fmt::format("protocol {} describes an operation that is too short for this ABI or has no name", p.name);
     }
     const std::string where = fmt::format("{}.{}", p.name, (*op)->name);
@@ -186,20 +189,20 @@ std::string mistake_in(const sq_protocol& p) {
 }
 
 std::string mistake_in(const sq_output& o) {
-  if (o.struct_size < sizeof(sq_output) || !o.name || !*o.name || !o.open || !o.write || !o.close) {
+  if (!SQ_HAS(&o, close) || !o.name || !*o.name || !o.open || !o.write || !o.close) {
     return "its output table is incomplete";
   }
   return mistake_in(o.options, fmt::format("output {}", o.name));
 }
 
 std::string mistake_in(const sq_tasks& t) {
-  if (t.struct_size < sizeof(sq_tasks) || !t.name || !*t.name || !t.tasks || !t.task_open || !t.task_close || !t.user_open ||
+  if (!SQ_HAS(&t, cancel) || !t.name || !*t.name || !t.tasks || !t.task_open || !t.task_close || !t.user_open ||
       !t.user_close || !t.run || !t.cancel) {
     return "its tasks table is incomplete";
   }
   std::set<std::string_view> names;
   for (const sq_task* const* task = t.tasks; *task; ++task) {
-    if ((*task)->struct_size < sizeof(sq_task) || !(*task)->name || !*(*task)->name) {
+    if (!SQ_HAS(*task, metrics) || !(*task)->name || !*(*task)->name) {
       return fmt::format("tasks {} describe one that is too short for this ABI or has no name", t.name);
     }
     const std::string where = fmt::format("{}.{}", t.name, (*task)->name);
@@ -262,7 +265,7 @@ Result<const Plugin*> load_plugin(const std::filesystem::path& path, const sq_ho
     plugin.root = entry();
   }
   if (plugin.root == nullptr) return refused(path, "its entry returned nothing");
-  if (plugin.root->struct_size < offsetof(sq_plugin, get_interface) + sizeof(void*)) {
+  if (!SQ_HAS(plugin.root, get_interface)) {
     return refused(path, "its descriptor is too short for this ABI");
   }
   const auto& root = *plugin.root;

@@ -68,11 +68,9 @@ void OperationCatalog::add(const sq_protocol& from, std::string_view plugin_id) 
     operation.flags = op.flags;
     operation.params = params_of(op.params);
     operation.outputs = params_of(op.outputs);
-    if (SQ_HAS(&op, code_max)) {
-      operation.code_output = text_of(op.code_output);
-      operation.code_min = op.code_min;
-      operation.code_max = op.code_max;
-    }
+    operation.code_output = text_of(op.code_output);
+    operation.code_min = op.code_min;
+    operation.code_max = op.code_max;
     operation.doc = text_of(op.doc);
     info.operations.push_back(std::move(operation));
   }

@@ -72,6 +72,8 @@ struct Tables {
     Host& host = *the_host;
     if (host.network.refuse_now != SQ_OK) return host.network.refuse_now;
     check(target, "a connect without a target");
+    check(events && SQ_HAS(events, on_closed), "a connect whose sq_stream_events have no or too small a struct_size");
+    check(!opts || SQ_HAS(opts, alpn), "a connect whose sq_connect_opts have no or too small a struct_size");
     auto& stream = *host.streams_.emplace_back(std::make_unique<sq_stream>());
     stream.target = target;
     stream.session = opts ? opts->session : 0;
