@@ -33,9 +33,10 @@ bool is_listed(const ShardNet& net, const Target& target) { return &target.table
 
 sq_status stream_connect(sq_shard* shard, const sq_target* target, const sq_connect_opts* opts,
                          const sq_stream_events* events, void* ctx, sq_stream** out) noexcept {
-  if (!shard || !shard->net || !target || !events || !SQ_HAS(events, on_closed) || !events->on_data || !events->on_closed || !out)
+  if (!shard || !shard->net || !target || !events || !SQ_HAS(events, on_closed) || events->flags || !events->on_data || !events->on_closed || !out)
     return SQ_E_INVALID;
-  if (opts && !SQ_HAS(opts, alpn)) return SQ_E_INVALID;   // the plugin's struct: all of 1.0, and read no further (R3)
+  // The plugin's structs: all of 1.0, read no further (R3), and no flag that has no meaning yet (R8).
+  if (opts && (!SQ_HAS(opts, alpn) || (opts->flags & ~std::uint32_t{SQ_S_NODELAY | SQ_S_DIRECT}))) return SQ_E_INVALID;
   if (!is_own_thread(shard, "stream.connect")) return SQ_E_STATE;
   const Target& to = target_of(target);
   if (!is_listed(*shard->net, to) || to.url().is_datagram()) return SQ_E_INVALID;
@@ -92,7 +93,7 @@ constexpr sq_stream_api kStreamApi{sizeof(sq_stream_api), 0, stream_connect, str
 
 sq_status datagram_open(sq_shard* shard, const sq_target* target, const sq_dgram_events* events, void* ctx,
                         sq_dgram** out) noexcept {
-  if (!shard || !shard->net || !target || !events || !SQ_HAS(events, on_error) || !events->on_receive || !out) return SQ_E_INVALID;
+  if (!shard || !shard->net || !target || !events || !SQ_HAS(events, on_error) || events->flags || !events->on_receive || !out) return SQ_E_INVALID;
   if (!is_own_thread(shard, "datagram.open")) return SQ_E_STATE;
   const Target& to = target_of(target);
   if (!is_listed(*shard->net, to) || !to.url().is_datagram()) return SQ_E_INVALID;

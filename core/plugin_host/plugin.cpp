@@ -29,6 +29,7 @@ namespace {
 constexpr std::string_view kEntryPrefix = "squall_plugin_entry_v";
 
 constexpr int kFramesMax = 64;
+constexpr std::size_t kOutputsMax = 64;   // of an operation: bits of sq_wants.outputs
 
 /// Leaked on purpose: see the header. Here they can be found, by whoever looks for leaks.
 std::vector<boost::dll::shared_library>& loaded_libraries() {
@@ -144,6 +145,12 @@ namespace {
 // What a plugin allocates is as long as its header says: the host asks for the members of 1.0 and for no later one (R3), so the
 // sizes of this build's structs are no measure. A last member of 1.0 that is there means all before it are.
 
+/// What a plugin sets that no flag is documented for (R8) could never be given a meaning: it is refused from the start.
+std::string mistake_in_flags(std::uint64_t flags, std::uint64_t known, std::string_view of) {
+  return flags & ~known ? fmt::format("{} has flags 0x{:x}, which this ABI does not know; words without a meaning are zero", of, flags & ~known)
+                        : std::string();
+}
+
 /// One sentence about what is wrong with a list of parameters or outputs; "" for nothing.
 std::string mistake_in(const sq_param* const* list, const std::string& where) {
   std::set<std::string_view> names;
@@ -157,6 +164,8 @@ std::string mistake_in(const sq_param* const* list, const std::string& where) {
                          param.unit);
     }
     if (!names.insert(param.name).second) return fmt::format("{} describes '{}' twice", where, param.name);
+    if (std::string mistake = mistake_in_flags(param.flags, SQ_P_REQUIRED | SQ_P_STATIC | SQ_P_SECRET,
+                                               fmt::format("{}: parameter '{}'", where, param.name)); !mistake.empty()) return mistake;
   }
   return {};
 }
@@ -167,6 +176,7 @@ std::string mistake_in(const sq_protocol& p) {
       !p.start || !p.cancel || !p.output || !p.release) {
     return "its protocol table is incomplete";
   }
+  if (std::string mistake = mistake_in_flags(p.flags, 0, fmt::format("protocol {}", p.name)); !mistake.empty()) return mistake;
   if (std::string mistake = mistake_in(p.options, fmt::format("protocol {}", p.name)); !mistake.empty()) return mistake;
   std::set<std::string_view> names;
   for (const sq_op* const* op = p.ops; *op; ++op) {
@@ -175,6 +185,10 @@ std::string mistake_in(const sq_protocol& p) {
     }
     const std::string where = fmt::format("{}.{}", p.name, (*op)->name);
     if (!names.insert((*op)->name).second) return fmt::format("{} is described twice", where);
+    if (std::string mistake = mistake_in_flags((*op)->flags, SQ_OP_BULK, where); !mistake.empty()) return mistake;
+    std::size_t outputs = 0;
+    while ((*op)->outputs && (*op)->outputs[outputs]) ++outputs;
+    if (outputs > kOutputsMax) return fmt::format("{} describes {} outputs; sq_wants has a bit for {}", where, outputs, kOutputsMax);
     for (const auto* list : {(*op)->params, (*op)->outputs}) {
       if (std::string mistake = mistake_in(list, where); !mistake.empty()) return mistake;
     }
@@ -192,6 +206,10 @@ std::string mistake_in(const sq_output& o) {
   if (!SQ_HAS(&o, close) || !o.name || !*o.name || !o.open || !o.write || !o.close) {
     return "its output table is incomplete";
   }
+  if (std::string mistake = mistake_in_flags(o.flags, SQ_OUTPUT_SAMPLES | SQ_OUTPUT_ERRORS_ONLY, fmt::format("output {}", o.name));
+      !mistake.empty()) {
+    return mistake;
+  }
   return mistake_in(o.options, fmt::format("output {}", o.name));
 }
 
@@ -200,6 +218,7 @@ std::string mistake_in(const sq_tasks& t) {
       !t.user_close || !t.run || !t.cancel) {
     return "its tasks table is incomplete";
   }
+  if (std::string mistake = mistake_in_flags(t.flags, 0, fmt::format("tasks {}", t.name)); !mistake.empty()) return mistake;
   std::set<std::string_view> names;
   for (const sq_task* const* task = t.tasks; *task; ++task) {
     if (!SQ_HAS(*task, metrics) || !(*task)->name || !*(*task)->name) {
@@ -207,6 +226,7 @@ std::string mistake_in(const sq_tasks& t) {
     }
     const std::string where = fmt::format("{}.{}", t.name, (*task)->name);
     if (!names.insert((*task)->name).second) return fmt::format("{} is described twice", where);
+    if (std::string mistake = mistake_in_flags((*task)->flags, 0, where); !mistake.empty()) return mistake;
     if (std::string mistake = mistake_in((*task)->options, where); !mistake.empty()) return mistake;
   }
   return {};
@@ -277,6 +297,9 @@ Result<const Plugin*> load_plugin(const std::filesystem::path& path, const sq_ho
   }
   if (!root.id || !root.version || !root.init || !root.get_interface) {
     return refused(path, "its descriptor lacks id, version, init or get_interface");
+  }
+  if (const std::string mistake = mistake_in_flags(root.flags, SQ_PLUGIN_OWN_THREADS, "its descriptor"); !mistake.empty()) {
+    return refused(path, mistake);
   }
   sq_error error{};
   {

@@ -96,7 +96,9 @@ static const void *get_interface(const char *id) {
   if (IS("table_short")) protocol.struct_size = 16;
   if (IS("table_holes")) protocol.start = 0;
   if (IS("table_nameless")) protocol.name = 0;
+  if (IS("table_flags")) protocol.flags = 2;
   if (IS("op_short")) op.struct_size = 8;
+  if (IS("op_flags")) op.flags = SQ_OP_BULK | 1u << 31;
   if (IS("op_twice")) ops[1] = &op;
   if (IS("op_nameless")) op.name = "";
   if (IS("param_odd")) op.params = odds;
@@ -116,5 +118,6 @@ SQ_EXPORT const sq_plugin *squall_plugin_entry_v1(void) {
   if (IS("root_short")) plugin.struct_size = 8;
   if (IS("root_holes")) plugin.init = 0;
   if (IS("root_minor")) plugin.abi_minor = 99;
+  if (IS("root_flags")) plugin.flags = 1ull << 40;
   return &plugin;
 }

@@ -74,6 +74,7 @@ struct Tables {
     check(target, "a connect without a target");
     check(events && SQ_HAS(events, on_closed), "a connect whose sq_stream_events have no or too small a struct_size");
     check(!opts || SQ_HAS(opts, alpn), "a connect whose sq_connect_opts have no or too small a struct_size");
+    check(!events->flags && (!opts || !(opts->flags & ~uint32_t{SQ_S_NODELAY | SQ_S_DIRECT})), "a connect with flags that do not exist");
     auto& stream = *host.streams_.emplace_back(std::make_unique<sq_stream>());
     stream.target = target;
     stream.session = opts ? opts->session : 0;
