@@ -132,7 +132,7 @@ def freeze(release, again):
     subprocess.run(["abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--no-elf-needed",
                     "--out-file", os.path.join(folder, f"abi-{release}.abi"), library], check=True)
     os.remove(library)
-    for name in ("abi.h", "plugin.hpp", "task.hpp", "stream.hpp", "turns.hpp"):
+    for name in sorted(name for name in os.listdir(HEADERS) if name.endswith((".h", ".hpp"))):
         shutil.copyfile(os.path.join(HEADERS, name), os.path.join(folder, "squall", name))
     print(f"{release}: {len(structs)} structs, {sum(map(len, structs.values()))} fields, {len(enumerators)} enumerators, {len(macros)} macros")
 

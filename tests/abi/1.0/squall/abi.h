@@ -467,10 +467,15 @@ typedef struct sq_window {              /* host-allocated; step with stride; del
   uint32_t series, flags;               /* SQ_W_* */
   uint64_t count, failed, bytes_out, bytes_in;
   sq_hist response, service;
-  const sq_error_count *errors; uint64_t n_errors;
+  const sq_error_count *errors; uint64_t n_errors;         /* their counts add up to failed */
+  uint64_t told;                        /* of a series of squall.samples/1: by count() */
 } sq_window;
-enum { SQ_W_FINAL = 1u << 0 };
-typedef struct sq_gauge { sq_str name; double value; } sq_gauge;        /* frozen: users, in flight, probes */
+/* WARMUP: of operations due before the end of the warm-up; a series may have one window with and one
+   without it in the same second. */
+enum { SQ_W_FINAL = 1u << 0, SQ_W_WARMUP = 1u << 1 };
+/* Frozen.  users, users.POPULATION, in_flight, busy, lag_p99_s, probe.NAME, metric.NAME; counter.NAME: what
+   a metric of kind counter grew by in this second.  Those without a value in it are left out. */
+typedef struct sq_gauge { sq_str name; double value; } sq_gauge;
 typedef struct sq_event { uint64_t unix_ns; sq_str kind, text; } sq_event;  /* frozen: the journal */
 typedef struct sq_sample {              /* host-allocated; only to outputs that ask; step with stride */
   uint32_t series, user, outcome, kind; int32_t code; uint32_t reserved;

@@ -473,34 +473,39 @@ inline constexpr const sq_param* kNoParams[] = {nullptr};
 #define SQUALL_BUILD_INFO "g++ " __VERSION__
 #endif
 
-/// The plugin's one export.  `table` is a constant sq_protocol; `on_init`, `on_fini` are
+/// The plugin's one export.  `table` is the constant table of `interface`; `on_init`, `on_fini` are
 /// void() functions of the plugin: on_init may throw to refuse, on_fini joins own threads.
-#define SQUALL_PROTOCOL_PLUGIN_WITH(id, version, description, license, plugin_flags, table, \
-                                    on_init, on_fini)                                       \
-  extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void);                       \
-  extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void) {                      \
-    static constexpr sq_plugin kPlugin = {                                                  \
-        sizeof(sq_plugin),                                                                  \
-        SQ_ABI_MAJOR,                                                                       \
-        SQ_TARGET_MINOR,                                                                    \
-        id,                                                                                 \
-        version,                                                                            \
-        description,                                                                        \
-        license,                                                                            \
-        SQUALL_BUILD_INFO,                                                                  \
-        plugin_flags,                                                                       \
-        [](const sq_host* root, sq_error* error) noexcept -> sq_status {                    \
-          return ::squall::plugin::guard(error, [&] {                                       \
-            ::squall::plugin::host.load(root);                                              \
-            on_init();                                                                      \
-          });                                                                               \
-        },                                                                                  \
-        []() noexcept { ::squall::plugin::guard(nullptr, [] { on_fini(); }); },             \
-        [](const char* wanted) noexcept -> const void* {                                    \
-          return std::string_view(wanted) == SQ_PROTOCOL_V1 ? &table : nullptr;             \
-        }};                                                                                 \
-    return &kPlugin;                                                                        \
+#define SQUALL_PLUGIN_ENTRY(interface, id, version, description, license, plugin_flags, table, \
+                            on_init, on_fini)                                                  \
+  extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void);                          \
+  extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void) {                         \
+    static constexpr sq_plugin kPlugin = {                                                     \
+        sizeof(sq_plugin),                                                                     \
+        SQ_ABI_MAJOR,                                                                          \
+        SQ_TARGET_MINOR,                                                                       \
+        id,                                                                                    \
+        version,                                                                               \
+        description,                                                                           \
+        license,                                                                               \
+        SQUALL_BUILD_INFO,                                                                     \
+        plugin_flags,                                                                          \
+        [](const sq_host* root, sq_error* error) noexcept -> sq_status {                       \
+          return ::squall::plugin::guard(error, [&] {                                          \
+            ::squall::plugin::host.load(root);                                                 \
+            on_init();                                                                         \
+          });                                                                                  \
+        },                                                                                     \
+        []() noexcept { ::squall::plugin::guard(nullptr, [] { on_fini(); }); },                \
+        [](const char* wanted) noexcept -> const void* {                                       \
+          return std::string_view(wanted) == interface ? &table : nullptr;                     \
+        }};                                                                                    \
+    return &kPlugin;                                                                           \
   }
+/// The same for a sq_protocol.
+#define SQUALL_PROTOCOL_PLUGIN_WITH(id, version, description, license, plugin_flags, table,   \
+                                    on_init, on_fini)                                         \
+  SQUALL_PLUGIN_ENTRY(SQ_PROTOCOL_V1, id, version, description, license, plugin_flags, table, \
+                      on_init, on_fini)
 /// For a plugin that has nothing to do at init and exit.
 #define SQUALL_PROTOCOL_PLUGIN(id, version, description, license, table)   \
   SQUALL_PROTOCOL_PLUGIN_WITH(id, version, description, license, 0, table, \
