@@ -141,7 +141,11 @@ std::uint32_t Decoder::find_dataset(const Node& name) {
 std::uint32_t Decoder::find_task(const Node& name) {
   for (std::uint32_t i = 0; i < own_tasks(); ++i)
     if (scenario_.tasks[i].name == name.text) return i;
-  unknown(name, "task", name.text, names_of_tasks());
+  std::vector<std::string> names = names_of_tasks();
+  for (const TaskInfo& compiled : catalog_.tasks) {   // those that a population does are among them already
+    if (std::ranges::find(names, compiled.name) == names.end()) names.push_back(compiled.name);
+  }
+  unknown(name, "task", name.text, names);
   return kNone;
 }
 

@@ -113,8 +113,10 @@ void Decoder::decode_plugins(const Node* node) {
       unknown(key, "plugin", key.text, names);
       continue;
     }
-    if (info == nullptr) continue;  // a library without a protocol: its tasks have options of their own
-    ValueMap values = decode_options(options, info->options, fmt::format("in plugin '{}'", key.text), NameScope{.args = true}, true);
+    // A library without a protocol has none here: its tasks have options of their own.
+    ValueMap values = decode_options(options, info ? info->options : std::vector<ParamInfo>(), fmt::format("in plugin '{}'", key.text),
+                                     NameScope{.args = true}, true);
+    if (info == nullptr) continue;
     scenario_.protocols[protocol_index(key.text, key.mark)].options = std::move(values);
   }
 }
