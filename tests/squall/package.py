@@ -13,9 +13,9 @@ EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples/plugins/whois"
 PLUGINS = ("http", "mqtt", "tcp", "udp", "job", "jsonl")
 
 
-def output_of(*words, cwd=None):
+def output_of(*words, cwd=None, **environment):
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=120, cwd=cwd,
-                          stdin=subprocess.DEVNULL)
+                          stdin=subprocess.DEVNULL, env={**os.environ, **environment})
     check(done.returncode == 0, f"{words[0]} ends {done.returncode}: {done.stdout[-800:]}{done.stderr[-800:]}")
     return done.stdout
 
@@ -44,11 +44,21 @@ def check_sdk(prefix, build):
     run(make(prefix.parent, "lamp_bus", prefix / "bin"), prefix / "bin")
 
 
+def check_library(prefix, **environment):
+    """A scenario that names a source, with what was installed: the program finds the SDK beside it."""
+    cache = prefix.parent / f"cache of {prefix.name}"
+    plan = output_of(prefix / "bin/squall", "check", prefix / "share/doc/squall/examples/tasks/shop.yaml", SQUALL_CACHE=str(cache), **environment)
+    check("shop.browse 3" in plan and len(list(cache.glob("libshop-*.so"))) == 1, f"{prefix}: a library from its source: {plan}")
+    return cache
+
+
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     output_of("cmake", "--install", os.environ["BUILD_DIR"], "--prefix", folder / "installed")
     check_program(folder / "installed")
     check_sdk(folder / "installed", folder / "build")
+    cache = check_library(folder / "installed")
+    check(f"{folder}/installed/include/squall/abi.h\n" in next(cache.glob("*.files")).read_text(), "compiled with other headers than those installed")
 
     output_of("cpack", "-G", "DEB", "--config", pathlib.Path(os.environ["BUILD_DIR"]) / "CPackConfig.cmake", "-B", folder, cwd=folder)
     packages = {path.name.split("_")[0]: path for path in folder.glob("*.deb")}
@@ -65,6 +75,11 @@ with tempfile.TemporaryDirectory() as folder:
         output_of("dpkg-deb", "--extract", path, folder / path.name.split("_")[0])
     check_program(folder / "squall/usr")
     check(not (folder / "squall/usr/include").exists(), "headers in the program's package")
+    scenario = folder / "squall/usr/share/doc/squall/examples/tasks/shop.yaml"
+    done = subprocess.run([folder / "squall/usr/bin/squall", "check", scenario], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "SQUALL_CACHE": str(folder / "none")})
+    check(done.returncode == 113 and "install squall-sdk, or name its folder in SQUALL_SDK" in done.stderr, f"without squall-sdk: {done}")
+    check_library(folder / "squall/usr", SQUALL_SDK=str(folder / "squall-sdk/usr"))
     check((folder / "squall-sdk/usr/include/squall/plugin.hpp").exists(), "no plugin.hpp in squall-sdk")
     check((folder / "squall-sdk/usr/share/cmake/squall-sdk/squall-sdkConfig.cmake").exists(), "no CMake package in squall-sdk")
     for path in packages.values():

@@ -141,7 +141,7 @@ bool finish(Options& options, const RawFlags& raw) {
 /// A typo in a container's manifest would be silent otherwise.
 void warn_of_unknown_variables(CLI::App& app) {
   std::vector<std::string> known = {"SQUALL_AGENT_ID", "SQUALL_ON_AGENT_LOSS", "SQUALL_PLUGIN_PATH", "SQUALL_NATS_URL",
-                                    "SQUALL_BIN_DIR", "SQUALL_BUILD_TESTS", "SQUALL_FULL"};
+                                    "SQUALL_SDK", "SQUALL_CACHE", "SQUALL_BIN_DIR", "SQUALL_BUILD_TESTS", "SQUALL_FULL"};
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     for (const CLI::Option* option : verb->get_options()) {
       if (!option->get_envname().empty()) known.push_back(option->get_envname());

@@ -26,6 +26,13 @@ constexpr const char* kJobHelp =
     "[stdin=TEXT] [env={NAME: VALUE}] [--] PROGRAM [ARGUMENT ...]: a path and its arguments; no shell, no PATH. "
     "Templates such as ${user.index} may stand in the arguments";
 
+constexpr const char* kBuildFooter =
+    "What a scenario names by `library: FILE.cpp` is compiled in the same way, once, and again when it, a header or a flag has "
+    "changed.\n"
+    "CXX is the compiler (g++), CXXFLAGS are more flags for it. SQUALL_SDK is the folder whose include/squall holds the headers; they "
+    "are beside this program when it is not set. SQUALL_CACHE is where scenarios' libraries are kept ($XDG_CACHE_HOME/squall or "
+    "~/.cache/squall); nobody else may be able to write there.";
+
 const CLI::App* find_verb(const CLI::App& app, const std::string& name) {
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (verb->check_name(name)) return verb;
@@ -98,6 +105,7 @@ int run_program(int argc, char** argv) {
   CLI::App* build = app.add_subcommand("build", "one C++ file of tasks, a protocol or an output to a plugin; flags for the compiler stand behind --");
   build->add_option("FILE", options.file, "its source")->required();
   build->add_option("-o,--output", options.build_output, "the library; libNAME.so beside the source when absent");
+  build->footer(kBuildFooter);
 
   CLI::App* schema = app.add_subcommand("schema", "the scenario language as a JSON Schema, for editors");
   schema->add_flag("--keys", options.keys_only, "a line for each key instead: map, key, type, meaning");

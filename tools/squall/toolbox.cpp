@@ -20,10 +20,12 @@ void write_log(std::uint32_t level, std::string_view text) {
   fmt::print(stderr, "squall: {}{}\n", level >= SQ_LOG_ERROR ? "error: " : "", text);
 }
 
+constexpr const char* kWhereLibrariesLie = "a library lies beside the scenario, or in a plugin directory";
+
 /// `plugins.NAME.library`: a file beside the scenario, source or compiled; a name without a folder may also be in the
-/// plugin directories, where all are loaded anyway.
+/// plugin directories, where all are loaded anyway. `hint`: what to do about an error.
 Result<bool> load_library(Registry& registry, const std::string& scenario, const std::string& library,
-                          const std::vector<std::filesystem::path>& directories) {
+                          const std::vector<std::filesystem::path>& directories, std::string& hint) {
   const std::string folder = std::filesystem::path(scenario).parent_path().string();
   std::filesystem::path file;
   if (const std::string why = refuse_path(folder, library, file); !why.empty()) {
@@ -35,6 +37,7 @@ Result<bool> load_library(Registry& registry, const std::string& scenario, const
         return true;
       }
     }
+    hint = kWhereLibrariesLie;
     return Error{why};
   }
   if (is_source(file)) {
@@ -66,10 +69,11 @@ std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std:
     }
   }
   for (const PluginLibrary& library : scenario.empty() ? std::vector<PluginLibrary>() : plugin_libraries(scenario)) {
-    if (auto loaded = load_library(toolbox->registry, scenario, library.file, directories); !loaded) {
+    std::string hint;
+    if (auto loaded = load_library(toolbox->registry, scenario, library.file, directories, hint); !loaded) {
       Diagnostics said;
       said.add({scenario, library.mark.line, library.mark.column, static_cast<std::uint32_t>(library.file.size()),
-                loaded.error().text, "a library lies beside the scenario, or in a plugin directory"});
+                loaded.error().text, hint});
       fmt::print(stderr, "{}", said.print());
       return nullptr;
     }
