@@ -197,6 +197,7 @@ class User final : public Scope {
   void end_life();
   void set_retiring();
   void judge(Call& call, Outcome& outcome, ErrorClass& error, std::string& detail);
+  void judge_answer(Call& call, Outcome& outcome, ErrorClass& error, std::string& detail);
   bool holds(const Check& check, Call& call, std::uint64_t response_ns, std::string* why);
   bool read_output(Call& call, std::uint32_t output, const std::string& key, sq_value& out);
   void capture(Call& call);

@@ -155,15 +155,17 @@ std::optional<Value> User::read_capture(const Capture& capture, Call& call) {
 }
 
 void User::judge(Call& call, Outcome& outcome, ErrorClass& error, std::string& detail) {
+  judge_answer(call, outcome, error, detail);
+  if (!call.is_refused || outcome == Outcome::cancelled) return;   // an output that a check has read may have been the reason
+  outcome = Outcome::failed;
+  error = ErrorClass::plugin;
+  detail = population_.shard().detail_of(call);
+}
+
+void User::judge_answer(Call& call, Outcome& outcome, ErrorClass& error, std::string& detail) {
   const OperationStep& spec = *call.operation->spec;
   if (call.is_cut || (call.events && call.outcome == SQ_OUT_CANCELLED)) {   // by the stop, or by the compiled task itself
     outcome = Outcome::cancelled;
-    return;
-  }
-  if (call.is_refused) {
-    outcome = Outcome::failed;
-    error = ErrorClass::plugin;
-    detail = population_.shard().detail_of(call);
     return;
   }
   if (call.is_timed_out || call.outcome == SQ_OUT_TIMEOUT) {
