@@ -120,6 +120,8 @@ Task budget(User& user) {
   co_await user.all(user.call("script.do"), user.call("script.other"));
 }
 
+Task half(User& user) { co_await user.all(user.call("script.do"), user.call("script.dance")); }
+
 Task knows(User& user) {
   check(user.option_number("pages") == (user.option_flag("given") ? 7 : 3), "option");
   check(user.option_text("mood") == "good" && user.option_time("think") == 5ms, "options");
@@ -179,6 +181,7 @@ SQUALL_TASKS("shop", "1.0.0", task("follow", follow), task("parts", parts), task
              task("no_dataset", no_dataset), task("no_value", no_value), task("no_variable", no_variable),
              task("interrupted", interrupted), task("beside", beside), task("waiting", waiting),
              task("calling", calling), task("silent", silent), task("silent_calling", silent_calling), task("budget", budget),
+             task("half", half),
              task("knows", knows).option("pages", 3, "how many").option("mood", "good", "of the user")
                  .option("think", 5ms, "between pages").option("given", false, "pages are given").sets("token"),
              task("draws", draws), task("tells", tells).metric("basket"), task("edits", edits),

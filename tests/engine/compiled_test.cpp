@@ -129,6 +129,7 @@ TEST_F(Compiled, WhatCannotBeBoundSaysWhy) {
   const std::map<std::string, std::string> texts = {
       {"no_plugin", "no plugin offers 'script.dance'"},
       {"no_operation", "no plugin offers 'do'"},
+      {"half", "no plugin offers 'script.dance'"},
       {"no_parameter", "script.do has no parameter 'path'"},
       {"no_target", "script.do: no target is called 'moon'"},
       {"no_dataset", "acquire: no dataset with `pick: exclusive` is called 'x'"},
