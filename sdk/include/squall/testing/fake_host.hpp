@@ -6,7 +6,7 @@
 //
 //   using namespace squall::fake;
 //   Host host;                                                  // one at a time
-//   Protocol http(host, "http");                                // loads libhttp.so, opens instance and shard
+//   Protocol http(host, "http");                                // loads libhttp.so (or a path), opens instance and shard
 //   const sq_target* site = host.add_target("site", "http://127.0.0.1:8080");
 //   Prepared get = http.prepare("get", http.bind("get").to(site).text("path", "/x"));   // a step of a scenario
 //   Session user(http, 1);
@@ -16,12 +16,14 @@
 //   host.run();
 //   check_equal(call.ending(), "ok");  check_equal(call.code, 200);  check_equal(call.text("body"), "…");
 //
+// Compiled tasks have users instead of sessions: fake_host_tasks.hpp says how.
 // Read on in fake_host_tables.hpp: it is what a plugin sees, and shorter than the real one.
 #pragma once
 #include <dlfcn.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -66,6 +68,7 @@ struct sq_done {
   bool ended = false;
   sq_status status = SQ_OK;
   std::string detail;
+  std::function<void()> on_end;  // of those whose end is waited for
 };
 struct sq_timer {
   void (*fn)(void*) SQ_NOEXCEPT;
@@ -190,11 +193,14 @@ class Host {
   std::vector<std::string> log_lines;
 
   const sq_target* add_target(std::string name, std::string url);
+  const std::list<sq_target>& targets() const { return targets_; }
   sq_target* mutable_target(const sq_target* target) { return const_cast<sq_target*>(target); }
   /// Everything that is due now, until nothing is: opens, data, completions, posts, timers.
   void run();
   /// Moves the clock, running what falls due on the way in order.
   void advance(uint64_t ns);
+  /// Runs the next thing that is due, now or at any time to come; false: there is nothing.
+  bool step() { return run_one(UINT64_MAX); }
   /// Waits on watched descriptors with real poll(), then runs; false: nothing became ready.
   bool poll_once(int timeout_ms);
   /// Polls until `done` says so; fails the test after `limit_ms` of real time without progress.
@@ -218,6 +224,8 @@ class Host {
   void push_writes(sq_stream* stream);
 
   static const sq_host& root();
+  static const sq_users_api* users();
+  static const sq_records_api* records();
 
  private:
   friend struct Tables;
@@ -375,3 +383,4 @@ class Session {
 #include "fake_host_tables.hpp"
 #include "fake_host_queue.hpp"
 #include "fake_host_protocol.hpp"
+#include "fake_host_tasks.hpp"

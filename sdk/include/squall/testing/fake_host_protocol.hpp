@@ -61,7 +61,8 @@ inline Bindings& Bindings::list(std::string_view name, const std::vector<sq_valu
 inline const sq_plugin* Protocol::load(const std::string& plugin) {
   static std::map<std::string, const sq_plugin*> loaded;
   if (const auto known = loaded.find(plugin); known != loaded.end()) return known->second;
-  const std::string path = std::string(SQUALL_PLUGIN_DIR) + "/lib" + plugin + ".so";
+  const bool is_path = plugin.find('/') != plugin.npos;
+  const std::string path = is_path ? plugin : std::string(SQUALL_PLUGIN_DIR) + "/lib" + plugin + ".so";
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // never unloaded (R7)
   if (!library) throw std::runtime_error(::dlerror());
   const auto entry = reinterpret_cast<sq_plugin_entry_fn>(::dlsym(library, SQ_ENTRY_SYMBOL));

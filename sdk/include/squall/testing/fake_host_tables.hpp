@@ -29,6 +29,7 @@ struct Tables {
     done->ended = true;
     done->status = status;
     done->detail = std::string(view(detail));
+    if (done->on_end) done->on_end();
   }
   static void written(sq_done* done, const sq_delivery*) noexcept { done->ended = true; }
   static uint64_t now(sq_shard*) noexcept { return the_host->now_ns; }
@@ -280,11 +281,12 @@ struct Tables {
       const void* table;
       uint32_t size;
     };
-    static constexpr Row kRows[] = {
+    static const Row kRows[] = {
         {SQ_CALLS_V1, &kCalls, sizeof kCalls},    {SQ_LOOP_V1, &kLoop, sizeof kLoop},
         {SQ_FDWATCH_V1, &kWatch, sizeof kWatch},  {SQ_STREAM_V1, &kStream, sizeof kStream},
         {SQ_TARGET_V1, &kTarget, sizeof kTarget}, {SQ_DATAGRAM_V1, &kDgram, sizeof kDgram},
-        {SQ_SOURCE_V1, &kSource, sizeof kSource}, {SQ_SAMPLES_V1, &kSamples, sizeof kSamples}};
+        {SQ_SOURCE_V1, &kSource, sizeof kSource}, {SQ_SAMPLES_V1, &kSamples, sizeof kSamples},
+        {SQ_USERS_V1, Host::users(), sizeof(sq_users_api)}, {SQ_RECORDS_V1, Host::records(), sizeof(sq_records_api)}};
     for (const Row& row : kRows)
       if (std::string_view(id) == row.id) return row.size >= min_size ? row.table : nullptr;
     return nullptr;
