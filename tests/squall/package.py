@@ -42,6 +42,7 @@ def check_sdk(prefix, build):
     said = output_of(prefix / "bin/squall", "plugins", "info", "whois.query", "--plugin-path", build / "plugins")
     check("domain" in said, f"whois.query, built with {prefix}: {said}")
     run(make(prefix.parent, "lamp_bus", prefix / "bin"), prefix / "bin")
+    make(prefix.parent, "visitors", prefix / "bin", "task", SQUALL_CACHE=str(prefix.parent / "cache of visitors"))
 
 
 def check_library(prefix, **environment):

@@ -1,4 +1,4 @@
-"""A project of `squall new protocol`, from its making to a run: what the stories of the build folder and of the installed
+"""A project of `squall new protocol` or `squall new task`, from its making to a run: what the stories of the build folder and of the installed
 program both hold. All of it by the commands that squall prints, with nothing but a PATH."""
 import json
 import os
@@ -32,11 +32,11 @@ def exported(library):
     return re.findall(r"^\w+ \w (\S+)$", text, re.M)
 
 
-def make(folder, name, path):
+def make(folder, name, path, kind="protocol", **environment):
     """Generates and builds; its tests pass. The project's folder."""
-    must(["squall", "new", "protocol", name], folder, path)
+    must(["squall", "new", kind, name], folder, path)
     project = folder / name
-    said = must(["cmake", "--workflow", "--preset", "default"], project, path)
+    said = must(["cmake", "--workflow", "--preset", "default"], project, path, **environment)
     check("100% tests passed, 0 tests failed out of 2" in said, f"{name}: its tests say {said[-800:]}")
     check(exported(project / f"build/lib{name}.so") == ["squall_plugin_entry_v1"], f"{name} exports {exported(project / f'build/lib{name}.so')}")
     lines = code_lines(project / f"{name}.cpp")

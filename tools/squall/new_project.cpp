@@ -1,4 +1,5 @@
-// squall new protocol NAME: a project of its own around a plugin, which builds, passes its tests and runs as it is written.
+// squall new protocol NAME, squall new task NAME: a project of its own around a plugin, which builds, passes its tests and runs as
+// it is written.
 // What it writes is tools/squall/templates/KIND, in which every `acme` becomes the name.
 #include <fmt/format.h>
 
@@ -47,6 +48,9 @@ std::string nearest_name(std::string_view name) {
 std::string meaning_of(const std::string& name, const Toolbox& toolbox) {
   if (const ProtocolInfo* protocol = toolbox.catalog.protocol(name)) return fmt::format("the protocol of {}", protocol->plugin);
   if (toolbox.catalog.output(name)) return "an output";
+  for (const TaskInfo& task : toolbox.catalog.tasks) {
+    if (task.name.starts_with(name + ".")) return fmt::format("the tasks of {}", task.plugin);
+  }
   for (const ProtocolInfo& protocol : toolbox.catalog.protocols) {
     if (std::ranges::count(schemes_of(protocol.name), name)) return fmt::format("a scheme of {}", protocol.name);
   }
@@ -66,6 +70,22 @@ std::string with_name(std::string_view text, const std::string& name) {
   replace_all(result, "acme", name);
   replace_all(result, "ACME", upper);
   return result;
+}
+
+/// What to do next with a project of that kind; {0} is its folder, {1} how the SDK is found when it is not by itself.
+std::string next_steps(std::string_view kind, const std::string& folder, const std::string& sdk) {
+  if (kind == "task") {
+    return fmt::format("  cd {0}\n"
+                       "  python3 server.py &                   # a server to try it against\n"
+                       "  squall run scenario.yaml              # compiles it when it has changed\n"
+                       "{1}"
+                       "  cmake --workflow --preset default     # runs its tests\n", folder, sdk);
+  }
+  return fmt::format("{1}"
+                     "  cd {0}\n"
+                     "  cmake --workflow --preset default     # builds it and runs its tests\n"
+                     "  python3 server.py &                   # a server to try it against\n"
+                     "  squall run scenario.yaml --plugin-path build\n", folder, sdk);
 }
 
 bool has_sdk(const fs::path& prefix) {
@@ -140,13 +160,8 @@ int new_project(const Options& options) {
     fmt::print(stderr, "squall: cannot write {}\n", path.string());
     return kInternal;
   }
-  fmt::print("{0}: a {1} plugin that builds and runs as it is; {0}/{2}.cpp is where to begin. Next:\n"
-             "{3}"
-             "  cd {0}\n"
-             "  cmake --workflow --preset default     # builds it and runs its tests\n"
-             "  python3 server.py &                   # a server to try it against\n"
-             "  squall run scenario.yaml --plugin-path build\n",
-             folder.string(), options.new_kind, name, sdk_hint());
+  fmt::print("{0}: a {1} plugin that builds and runs as it is; {0}/{2}.cpp is where to begin. Next:\n{3}", folder.string(), options.new_kind,
+             name, next_steps(options.new_kind, folder.string(), sdk_hint()));
   return 0;
 }
 
