@@ -17,7 +17,7 @@ install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION share/doc/squall RENAME co
 set(sdk_package share/cmake/squall-sdk)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/include/squall DESTINATION include COMPONENT sdk)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/cmake/ DESTINATION ${sdk_package} COMPONENT sdk)
-install(FILES ${CMAKE_SOURCE_DIR}/docs/plugins.md ${CMAKE_SOURCE_DIR}/docs/abi-policy.md DESTINATION share/doc/squall-sdk COMPONENT sdk)
+install(FILES ${CMAKE_SOURCE_DIR}/docs/plugins.md ${CMAKE_SOURCE_DIR}/docs/abi-policy.md ${CMAKE_SOURCE_DIR}/docs/abi-reference.md DESTINATION share/doc/squall-sdk COMPONENT sdk)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION share/doc/squall-sdk RENAME copyright COMPONENT sdk)
 # The same for a `bin` in a build folder: the SDK of the checkout.
 foreach(file squall-sdkConfig squall-sdkConfigVersion)
