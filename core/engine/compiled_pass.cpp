@@ -161,8 +161,9 @@ void CompiledPass::stop_now(PartEnd as) {
   }
   if (inside_ > 0) return;   // its next wish is refused
   const Inside inside(*this, "cancel");
-  for (const OpenCall& open : std::vector<OpenCall>(calls_)) {
-    if (!open.is_delivered) shard().cancel(*open.call, /*is_cut=*/true);
+  // A budget that is used up lets what was begun come to its end.
+  for (const OpenCall& open : as == PartEnd::cut ? calls_ : std::vector<OpenCall>()) {
+    if (!open.is_delivered) shard().cancel(*open.call, /*is_cut=*/true);   // which answers from the loop
   }
   end_waiting_calls();
   shard().loop().disarm(user_.at_->wait);
@@ -187,6 +188,10 @@ void keep_for_ever(CompiledPass* pass) {
 
 /// done() did not follow: this object belongs to the plugin for ever, the user goes on without it.
 void CompiledPass::lose() {
+  // Calls in flight end by limits of their own, and until then it may be they that it waits for.
+  if (!std::ranges::all_of(calls_, &OpenCall::is_delivered)) {
+    return shard().loop().arm(guard_, shard().loop().now_ns() + kCancelLimitNs);
+  }
   shard().loop().plugin_fault(fmt::format("{}: done() did not follow cancel()", use_->name));
   std::erase_if(selves_, [&](const auto& self) { return self.second == self_; });
   User& user = user_;
@@ -200,13 +205,8 @@ void CompiledPass::lose() {
 }
 
 void CompiledPass::forget_calls() {
-  for (std::size_t i = calls_.size(); i-- > 0;) {
-    if (calls_[i].is_delivered) release(*calls_[i].call);
-    else calls_.erase(calls_.begin() + static_cast<std::ptrdiff_t>(i));   // its protocol's limit has told of it
-  }
+  while (!calls_.empty()) release(*calls_.back().call);
 }
-
-bool CompiledPass::owns(const Call& call) const { return std::ranges::find(calls_, &call, &OpenCall::call) != calls_.end(); }
 
 void CompiledPass::end(std::unique_ptr<CompiledPass> pass) {
   pass->close();

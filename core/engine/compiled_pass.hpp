@@ -55,8 +55,6 @@ class CompiledPass final : public ::sq_user {
   void record_came(std::uint32_t record);
   /// The pass must end; `as`: what then becomes of the part.
   void stop(PartEnd as);
-  /// Whether this call is its own still: one of a pass that was lost is nobody's.
-  bool owns(const Call& call) const;
   /// The user ends: so does what plugins keep for it.
   static void end(std::unique_ptr<CompiledPass> pass);
 

@@ -141,7 +141,6 @@ class User final : public Scope {
   void finish_call(Call& call);
   /// Starts what has its arguments, its session and its tokens.
   void launch(Call& call, const sq_value* args, std::uint32_t count, std::uint32_t flags);
-  void forget_call(Call& call);
   void record_call(Call& call, Outcome outcome, ErrorClass error, std::string_view detail);
   Next run_compiled(const Instruction& code);
   // Branches; user_parallel.cpp.

@@ -201,9 +201,8 @@ void User::on_call_done(Call& call) {
   Strand& strand = *call.strand;
   {
     const At at(*this, strand);
-    if (!call.events) finish_call(call);
-    else if (compiled_ && compiled_->owns(call)) compiled_->deliver(call);
-    else forget_call(call);
+    if (call.events) compiled_->deliver(call);
+    else finish_call(call);
   }
   settle(strand);
 }
@@ -244,12 +243,6 @@ void User::finish_call(Call& call) {
   }
   if (at_->must_end) return leave(End::cut, ErrorClass::none);
   run();
-}
-
-/// Of a compiled task that was left behind: cut, whatever became of it.
-void User::forget_call(Call& call) {
-  record_call(call, Outcome::cancelled, ErrorClass::none, {});
-  population_.shard().release(call);
 }
 
 /// Its sample, and what the groups around it have of it.

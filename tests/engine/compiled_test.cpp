@@ -198,6 +198,15 @@ TEST_F(Compiled, ABudgetOfRequestsIsExactOverShards) {
   }
 }
 
+TEST_F(Compiled, ABudgetThatEndsBetweenCallsSideBySideLetsTheFirstComeToItsEnd) {
+  requests = 1;
+  takes_ms = 8'000;   // longer than a pass has to end once it must
+  const RunResult result = run("beside", 0);
+  EXPECT_EQ(begun.size(), 1u);
+  EXPECT_EQ(series_named(result, "left").counts.ok, 1u);
+  EXPECT_EQ(iterations(result).completed, 1u);
+}
+
 // ---- what users know and share -------------------------------------------------------------------------
 
 TEST_F(Compiled, OptionsVariablesAndStateAreThere) {
