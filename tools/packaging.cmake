@@ -2,7 +2,8 @@
 # Plugins stand beside the program's bin, in lib/squall/plugins, where it looks for them: not in the folder that a
 # distribution has for libraries.
 install(TARGETS squall RUNTIME DESTINATION bin COMPONENT program)
-foreach(plugin http mqtt tcp udp job jsonl)
+install(TARGETS squall-plugin-check RUNTIME DESTINATION lib/squall COMPONENT program)
+foreach(plugin http mqtt tcp udp job jsonl prometheus)
   install(TARGETS squall_plugin_${plugin} LIBRARY DESTINATION lib/squall/plugins COMPONENT program)
 endforeach()
 # The schema is what the program prints that was just built, with its plugins and no others.

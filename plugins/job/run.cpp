@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kBufferBytes = 64 << 10;  // a pipe holds as much
 constexpr int kReadsPerTurn = 4;           // a job that floods its output must not hold the shard
+constexpr size_t kDetailMost = 1024;       // bytes: a detail is a few words
 constexpr int kLastReads = 32;             // 2 MiB: no pipe of an ordinary user holds more than one
 
 }  // namespace
@@ -153,6 +154,7 @@ void Run::finish() {
 void Run::report(uint32_t kind, int32_t code, std::string detail) {
   sq_call* call = std::exchange(call_, nullptr);
   detail_ = std::move(detail);
+  if (detail_.size() > kDetailMost) detail_.replace(kDetailMost, std::string::npos, "…");   // it may quote what was to run
   call->bytes_in = output_seen_;
   // When it ended, not when a busy shard heard of it; yet what was read came before.
   call->end_ns =

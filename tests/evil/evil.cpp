@@ -10,6 +10,7 @@
 #include <chrono>
 #include <clocale>
 #include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 #include <string_view>
 #include <thread>
@@ -328,7 +329,8 @@ void start(void* session, const void* prepared, const sq_value*, uint32_t, sq_ca
 void cancel(void* own, sq_call* call) noexcept {
   if (!static_cast<Session*>(own)->is_deaf) end(call, SQ_OUT_CANCELLED);
 }
-sq_status output(void* own, const sq_call*, uint32_t, sq_str, sq_value* out) noexcept {
+sq_status output(void* own, const sq_call*, uint32_t index, sq_str, sq_value* out) noexcept {
+  if (index != 0) return SQ_E_INVALID;
   switch (static_cast<Session*>(own)->outputs) {
     case 1: out->type = 99; break;
     case 2: out->type = SQ_T_STR; out->u.str = {nullptr, 10}; break;
@@ -349,13 +351,17 @@ void get(const Table*& table, const char* id) {
   table = static_cast<const Table*>(root->get_extension(root, id, sizeof(Table)));
 }
 
-sq_status init(const sq_host* host, sq_error*) noexcept {
+sq_status init(const sq_host* host, sq_error* error) noexcept {
   root = host;
   get(calls, SQ_CALLS_V1);
   get(loop, SQ_LOOP_V1);
   get(streams, SQ_STREAM_V1);
   get(watches, SQ_FDWATCH_V1);
   get(samples, SQ_SAMPLES_V1);
+  if (!calls || !loop || !streams || !watches || !samples) {
+    std::strcpy(error->text, "the host lacks a table");
+    return SQ_E_UNSUPPORTED;
+  }
   series = samples->series({"evil.sample", 11}, {"sample", 6});
   for (std::size_t i = 0; i < kCount; ++i) {
     operations[i] = {sizeof(sq_op), 0, kEvils[i].name, kEvils[i].doc, kNone, kOutputs, 200 * kMs, nullptr, 0, 0};

@@ -8,7 +8,7 @@ namespace squall {
 int exit_codes_command() {
   fmt::print(
       "0    verdict passed\n"
-      "1    operations failed, and --exit-code-on-error was given\n"
+      "1    operations failed, and --exit-code-on-error was given; plugins check: a rule is broken\n"
       "2    bad command line\n"
       "99   a threshold failed, or nothing succeeded\n"
       "104  the scenario or its data is wrong; nothing was sent\n"

@@ -97,7 +97,7 @@ int run_program(int argc, char** argv) {
   }
 
   CLI::App* plugins = app.add_subcommand("plugins", "the plugins found, and what they offer");
-  plugins->add_option("VERB", options.plugin_verb, "list, or info OPERATION");
+  plugins->add_option("VERB", options.plugin_verb, "list; info OPERATION; or check FILE.so, which holds a plugin to the rules (plugins check --help)");
   plugins->add_option("NAME", options.plugin_name, "an operation or protocol");
   plugins->add_flag("--json", options.as_json, "as JSON");
   with_environment(plugins->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
@@ -130,6 +130,7 @@ int run_program(int argc, char** argv) {
 
   // CLI11 says only that a verb is missing; a mistyped one deserves its name and a hint.
   if (argc > 1 && argv[1][0] != '-' && !find_verb(app, argv[1])) return unknown_verb("no verb", argv[1], app);
+  if (argc > 2 && std::string_view(argv[1]) == "plugins" && std::string_view(argv[2]) == "check") return check_plugin_command(argc - 2, argv + 2);
   // What stands behind -- belongs to the program that is called, flags and all. (CLI11 takes it for the end of the
   // verb as soon as a word has come before it.)
   std::vector<std::string> behind;

@@ -54,6 +54,8 @@ int run_command(const Options& options);
 int check_command(const Options& options);
 int call_command(Options options);
 int plugins_command(const Options& options);
+/// The words behind `squall plugins`, with `check` as the first: they are those of the conformance kit.
+int check_plugin_command(int argc, char** argv);
 int build_command(const Options& options);
 int schema_command(const Options& options);
 int new_command(const Options& options);

@@ -102,7 +102,7 @@ int plugins_command(const Options& options) {
   if (!toolbox) return kPluginNotLoaded;
   if (options.plugin_verb == "info") return print_info(*toolbox, options.plugin_name);
   if (!options.plugin_verb.empty() && options.plugin_verb != "list") {
-    fmt::print(stderr, "squall: plugins {}: write list or info NAME\n", options.plugin_verb);
+    fmt::print(stderr, "squall: plugins {}: write list, info NAME or check FILE\n", options.plugin_verb);
     return kBadCommandLine;
   }
   if (options.as_json) {

@@ -36,9 +36,12 @@
 #include <span>
 #include <squall/plugin.hpp>
 #include <squall/testing/check.hpp>
+#include <squall/testing/done.hpp>
+#include <squall/testing/lent_memory.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #ifndef SQUALL_PLUGIN_DIR
@@ -64,16 +67,11 @@ inline Host* the_host = nullptr;  // tables carry no context everywhere; one hos
 struct sq_shard {
   uint32_t index = 0;
 };
-struct sq_done {
-  bool ended = false;
-  sq_status status = SQ_OK;
-  std::string detail;
-  std::function<void()> on_end;  // of those whose end is waited for
-};
 struct sq_timer {
   void (*fn)(void*) SQ_NOEXCEPT;
   void* ctx;
   uint64_t at_ns = 0;
+  bool is_freed = false;  // it is kept then: a plugin that goes on using it is told so
 };
 struct sq_watch {
   int fd;
@@ -81,6 +79,7 @@ struct sq_watch {
   void (*fn)(void*, int, uint32_t) SQ_NOEXCEPT;
   void* ctx;
   const sq_target* peer;
+  bool is_ended = false;
 };
 struct sq_target {
   sq_target_info info{};
@@ -112,10 +111,12 @@ struct sq_stream {
   uint64_t session = 0, pace_bytes_per_s = 0, connect_timeout_ns = 0;
   std::string alpn;
   std::string sent;  // all bytes that "the kernel" took, file ranges included
-  uint64_t writes = 0, file_bytes = 0;
+  uint64_t writes = 0, file_bytes = 0, sent_bytes = 0;
   bool shut_down = false, close_called = false, reading = true;
   // What the test may set before it happens.
   bool hold_writes = false;  // writes stay pending; see release_writes()
+  bool keep_sent = true;     // false: what was written is counted, and neither read nor kept
+  uint64_t takes_bytes = UINT64_MAX;  // after so many bytes "the network" is full: writes stay pending
   // State.
   bool is_open = false, is_closed = false, peer_finished = false;
 
@@ -166,7 +167,8 @@ struct Network {
   std::string detail = "refused";
   sq_status refuse_now = SQ_OK;  // connect() itself returns this
   uint64_t resolve_ns = 0, connect_ns = 0, tls_ns = 0;
-  bool hold_writes = false;
+  bool hold_writes = false, keep_sent = true;
+  uint64_t takes_bytes = UINT64_MAX;   // of a stream
   int32_t dgram_send_limit = INT32_MAX;  // of datagram sockets opened from now on
 };
 
@@ -187,9 +189,11 @@ class Host {
   std::atomic<uint64_t> now_ns = 1'000'000'000;  // a library's threads may ask for it
   Network network;
   sq_shard shard;
+  const std::thread::id thread = std::this_thread::get_id();  // the shard's
   /// Called after each write of a stream reached it: a server in a lambda.
   std::function<void(sq_stream&)> serve;
   std::vector<Count> samples;
+  std::multiset<uint64_t> sessions;  // that are open
   std::vector<std::string> log_lines;
 
   const sq_target* add_target(std::string name, std::string url);
@@ -230,17 +234,23 @@ class Host {
  private:
   friend struct Tables;
   bool run_one(uint64_t limit_ns);
+  /// From the living to those that are over; true: it was among the living.
+  template <class T>
+  static bool retire(std::list<T>& living, std::list<T>& over, const T* handle) {
+    const auto found = std::find_if(living.begin(), living.end(), [&](const T& one) { return &one == handle; });
+    if (found != living.end()) over.splice(over.end(), living, found);
+    return found != living.end();
+  }
   std::map<std::pair<uint64_t, uint64_t>, std::function<void()>> events_;
   uint64_t order_ = 0;
   std::mutex posts_mutex_;  // post() comes from any thread
   std::deque<sq_post*> posts_;
   std::vector<std::unique_ptr<sq_stream>> streams_;
   std::vector<std::unique_ptr<sq_dgram>> dgrams_;
-  std::list<sq_timer> timers_;
-  std::list<sq_watch> watches_;
+  std::list<sq_timer> timers_, freed_timers_;
+  std::list<sq_watch> watches_, ended_watches_;
   std::list<sq_target> targets_;
   std::list<sq_source> sources_;
-  std::list<sq_series> series_;
 };
 
 /// One sq_call of this host.
@@ -251,7 +261,8 @@ struct Call : sq_call {
   Protocol* protocol = nullptr;
   void* session = nullptr;
   uint32_t op = 0;
-  std::vector<sq_value> args;
+  const sq_value* args = nullptr;  // lent to the plugin until it has completed
+  lent::Memory lent;
 
   uint64_t phases() const;
   /// Output by name, or an empty view; `key` for map-like ones.
@@ -348,6 +359,10 @@ class Protocol {
   /// The text that prepare() refuses with; empty when it accepts.
   std::string refusal(std::string_view op, const Bindings& bindings);
   Bindings bind(std::string_view op_name) const { return Bindings(op(op_name)); }
+  /// One that the test has prepared by itself: unprepared when this ends.
+  void adopt(const Prepared& prepared) {
+    if (prepared.handle) prepared_.push_back(prepared.handle);
+  }
   static const sq_plugin* load(const std::string& plugin);
 
  private:
@@ -371,6 +386,7 @@ class Session {
   /// As ~Session: cancels and releases what is left, then closes.
   void close();
   Protocol& protocol;
+  const uint64_t id;
   void* handle = nullptr;
 
  private:

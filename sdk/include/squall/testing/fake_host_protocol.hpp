@@ -75,18 +75,27 @@ inline const sq_plugin* Protocol::load(const std::string& plugin) {
 inline Protocol::Protocol(Host& owner, const std::string& plugin, const Options& options)
     : host(owner) {
   table = static_cast<const sq_protocol*>(load(plugin)->get_interface(SQ_PROTOCOL_V1));
-  std::vector<sq_pair> pairs;
-  for (const auto& [key, value] : options) pairs.push_back({str(key), value});
   sq_error error{};
-  check(table->open(pairs.data(), pairs.size(), &instance, &error) == SQ_OK, error.text);
-  check(table->shard_open(instance, &host.shard, &shard, &error) == SQ_OK, error.text);
+  {
+    lent::Memory memory;
+    std::vector<sq_pair> pairs;
+    for (const auto& [key, value] : options) pairs.push_back({str(key), value});
+    check(table->open(memory.copy_all(pairs.data(), pairs.size()), pairs.size(), &instance, &error) == SQ_OK, error.text);
+  }
+  if (table->shard_open(instance, &host.shard, &shard, &error) == SQ_OK) return;
+  const std::string text = std::string("shard_open failed: ") + (error.text[0] ? error.text : "without a reason");
+  check(false, text);
+  throw std::runtime_error(text);
 }
 inline Protocol::~Protocol() {
   sq_done done;
   table->shard_close(shard, &done);
   host.run();
-  for (int i = 0; i < 1000 && !done.ended; ++i) host.poll_once(1);
-  check(done.ended, "shard_close never ended");
+  for (int i = 0; i < 1000 && !done.ended; ++i) {   // 10 s, as the real host gives
+    host.poll_once(1);
+    host.advance(10'000'000);
+  }
+  check(done.ended, "shard_close was not done within 10 s");
   for (void* handle : prepared_) table->unprepare(handle);
   table->close(instance);
 }
@@ -108,10 +117,11 @@ inline Prepared Protocol::prepare(std::string_view op, const Bindings& bindings,
   prepared.op = op_index(op);
   const sq_wants wants{sizeof wants, 0, outputs, keep_bytes};
   sq_error error{};
-  check(table->prepare(instance, prepared.op, bindings.view().data(),
-                       static_cast<uint32_t>(bindings.view().size()), &wants, &prepared.handle, &error) == SQ_OK,
+  lent::Memory memory;
+  check(table->prepare(instance, prepared.op, memory.copy_all(bindings.view().data(), bindings.view().size()),
+                       static_cast<uint32_t>(bindings.view().size()), memory.copy(&wants, 1), &prepared.handle, &error) == SQ_OK,
         error.text);
-  if (prepared.handle) prepared_.push_back(prepared.handle);
+  adopt(prepared);
   return prepared;
 }
 inline std::string Protocol::refusal(std::string_view op, const Bindings& bindings) {
@@ -127,9 +137,12 @@ inline std::string Protocol::refusal(std::string_view op, const Bindings& bindin
   return error.text;
 }
 
-inline Session::Session(Protocol& owner, uint64_t id) : protocol(owner) {
+inline Session::Session(Protocol& owner, uint64_t number) : protocol(owner), id(number) {
   sq_error error{};
-  check(owner.table->session_open(owner.shard, id, &handle, &error) == SQ_OK, error.text);
+  owner.host.sessions.insert(id);
+  const bool is_open = owner.table->session_open(owner.shard, id, &handle, &error) == SQ_OK;
+  check(is_open, std::string("session_open failed: ") + error.text);
+  check(!is_open || handle, "session_open said SQ_OK and gave no session");
 }
 inline Session::~Session() { close(); }
 inline void Session::close() {
@@ -143,6 +156,7 @@ inline void Session::close() {
   }
   lives_.reset();
   protocol.table->session_close(std::exchange(handle, nullptr));
+  protocol.host.sessions.erase(protocol.host.sessions.find(id));
   protocol.host.run();
 }
 inline Call& Session::start(const Prepared& prepared, std::vector<sq_value> args, uint32_t flags,
@@ -156,7 +170,7 @@ inline Call& Session::start(const Prepared& prepared, std::vector<sq_value> args
   call.protocol = &protocol;
   call.session = handle;
   call.op = prepared.op;
-  call.args = std::move(args);
+  call.args = call.lent.copy_all(args.data(), args.size());
   if (timeout_ns != 0) {
     call.deadline_ns = call.start_ns + timeout_ns;
     protocol.host.later(
@@ -166,8 +180,7 @@ inline Call& Session::start(const Prepared& prepared, std::vector<sq_value> args
         timeout_ns);
   }
   const Scope plugin_runs(true);
-  protocol.table->start(handle, prepared.handle, call.args.data(),
-                        static_cast<uint32_t>(call.args.size()), &call);
+  protocol.table->start(handle, prepared.handle, call.args, static_cast<uint32_t>(args.size()), &call);
   return call;
 }
 inline void Session::release(Call& call) {

@@ -17,8 +17,8 @@ inline Host::~Host() {
   run();
   for (auto& stream : streams_) check(stream->is_closed, "a stream was never closed");
   for (auto& dgram : dgrams_) check(dgram->is_closed, "a datagram socket was never closed");
-  check(timers_.empty(), "a timer was never freed");
-  check(watches_.empty(), "a watch was never ended");
+  check(timer_count() == 0, "a timer was never freed");
+  check(watch_count() == 0, "a watch was never ended");
   the_host = nullptr;
 }
 
@@ -158,14 +158,21 @@ inline void Host::deliver(sq_stream* stream) {
     stream->delivery_queued = false;
     if (stream->is_closed || stream->close_called || !stream->is_open || !stream->reading) return;
     if (!stream->unread.empty()) {
-      // A copy of exact size: reading past it, or keeping it, is what a sanitizer then finds.
-      const std::vector<uint8_t> shown(stream->unread.begin(), stream->unread.end());
+      const size_t size = stream->unread.size();
+#if defined(__SANITIZE_ADDRESS__)
+      // A copy of exact size: it finds what reads past the end, too.
+      const std::vector<char> shown(stream->unread.begin(), stream->unread.end());
+      const char* const bytes = shown.data();
+#else
+      lent::Memory memory;
+      const char* const bytes = memory.copy(stream->unread.data(), size);
+#endif
       const uint64_t used = [&] {
         const Scope plugin_runs(true);
-        return stream->events->on_data(stream->ctx, stream, shown.data(), shown.size());
+        return stream->events->on_data(stream->ctx, stream, reinterpret_cast<const uint8_t*>(bytes), size);
       }();
-      check(used <= shown.size(), "more was consumed than was shown");
-      stream->unread.erase(0, static_cast<size_t>(std::min<uint64_t>(used, shown.size())));
+      check(used <= size, "more was consumed than was shown");
+      stream->unread.erase(0, static_cast<size_t>(std::min<uint64_t>(used, size)));
       if (stream->is_closed || stream->close_called) return;
     }
     if (stream->finish_pending && stream->reading && !std::exchange(stream->peer_finished, true)) {
@@ -176,18 +183,23 @@ inline void Host::deliver(sq_stream* stream) {
 }
 inline void Host::push_writes(sq_stream* stream) {
   while (!stream->pending.empty() && !stream->is_closed && !stream->close_called) {
+    if (stream->sent_bytes >= stream->takes_bytes) return;
     const sq_stream::Write one = std::move(stream->pending.front());
     stream->pending.pop_front();
-    for (const sq_buf& buf : one.bufs) stream->sent.append(view(buf));
-    if (one.fd >= 0) {
+    for (const sq_buf& buf : one.bufs) {
+      if (stream->keep_sent) stream->sent.append(view(buf));
+      stream->sent_bytes += buf.len;
+    }
+    if (one.fd >= 0) stream->sent_bytes += one.length;
+    if (one.fd >= 0 && stream->keep_sent) {
       std::string bytes(static_cast<size_t>(one.length), '\0');
       const ssize_t got = ::pread(one.fd, bytes.data(), bytes.size(), static_cast<off_t>(one.offset));
       check(got == static_cast<ssize_t>(bytes.size()), "the file to send is shorter than was said");
       stream->sent += bytes;
-      stream->file_bytes += one.length;
     }
+    if (one.fd >= 0) stream->file_bytes += one.length;
     if (!one.is_flush) ++stream->writes;
-    {
+    if (stream->events->on_written) {
       const Scope plugin_runs(true);
       stream->events->on_written(stream->ctx, stream, one.tag);
     }
@@ -217,9 +229,10 @@ inline void sq_stream::release_writes() {
 inline void sq_dgram::receive(std::vector<std::string> packets) {
   squall::fake::the_host->later([this, packets = std::move(packets)] {
     if (is_closed) return;
+    squall::lent::Memory memory;
     std::vector<sq_buf> bufs;
-    for (const std::string& packet : packets) bufs.push_back(squall::plugin::buf(packet));
-    events->on_receive(ctx, this, bufs.data(), static_cast<uint32_t>(bufs.size()));
+    for (const std::string& packet : packets) bufs.push_back({memory.copy(packet.data(), packet.size()), packet.size()});
+    events->on_receive(ctx, this, memory.copy(bufs.data(), bufs.size()), static_cast<uint32_t>(bufs.size()));
   });
 }
 inline void sq_dgram::error(int32_t sys_errno) {

@@ -5,9 +5,15 @@
 namespace squall::fake {
 
 struct Tables {
+  /// What is tagged [shard] is for the thread that made the host.
+  static void on_shard(const char* function) {
+    check(the_host->thread == std::this_thread::get_id(), std::string(function) + "() is for the shard's thread alone");
+  }
+
   // ---- squall.calls/1 ----
   static void complete(sq_call* base) noexcept {
     const Scope host_runs(false);
+    on_shard("complete");
     Call* call = static_cast<Call*>(base);
     check(++call->completions == 1, "a call was completed twice");
     check(!call->released, "a released call was completed");
@@ -15,9 +21,13 @@ struct Tables {
     if (!call->end_ns) call->end_ns = the_host->now_ns;
     check(call->outcome <= SQ_OUT_CANCELLED, "an outcome that abi.h does not have");
     check(call->kind <= SQ_K_OFF_LIST, "a kind of failure that abi.h does not have");
-    the_host->later([call] { call->completed = true; });
+    the_host->later([call] {
+      call->completed = true;
+      call->lent.close();
+    });
   }
   static void progress(sq_call* base, uint64_t out, uint64_t in) noexcept {
+    on_shard("progress");
     static_cast<Call*>(base)->progress_out += out;
     static_cast<Call*>(base)->progress_in += in;
   }
@@ -25,13 +35,19 @@ struct Tables {
   // ---- squall.loop/1 ----
   static void done(sq_done* done, sq_status status, sq_str detail) noexcept {
     const Scope host_runs(false);
+    on_shard("done");
     check(!done->ended, "done() twice");
     done->ended = true;
+    ++done->done;
     done->status = status;
     done->detail = std::string(view(detail));
     if (done->on_end) done->on_end();
   }
-  static void written(sq_done* done, const sq_delivery*) noexcept { done->ended = true; }
+  static void written(sq_done* done, const sq_delivery* delivery) noexcept {
+    const Scope host_runs(false);
+    check(!done->ended, "written() twice");
+    done->tell(*delivery);
+  }
   static uint64_t now(sq_shard*) noexcept { return the_host->now_ns; }
   static uint32_t index(sq_shard* shard) noexcept { return shard->index; }
   static sq_status post(sq_shard*, sq_post* post) noexcept {
@@ -43,36 +59,50 @@ struct Tables {
   }
   static sq_timer* timer_new(sq_shard*, void (*fn)(void*) SQ_NOEXCEPT, void* ctx) noexcept {
     const Scope host_runs(false);
+    on_shard("timer_new");
+    check(fn, "timer_new() without a function");
     return &the_host->timers_.emplace_back(sq_timer{fn, ctx});
   }
-  static void timer_set(sq_timer* timer, uint64_t at_ns) noexcept { timer->at_ns = at_ns; }
+  static void timer_set(sq_timer* timer, uint64_t at_ns) noexcept {
+    on_shard("timer_set");
+    check(!timer->is_freed, "timer_set() on a timer that was freed");
+    timer->at_ns = at_ns;
+  }
   static void timer_free(sq_timer* timer) noexcept {
     const Scope host_runs(false);
-    the_host->timers_.remove_if([timer](const sq_timer& one) { return &one == timer; });
+    if (!timer) return;
+    check(Host::retire(the_host->timers_, the_host->freed_timers_, timer), "timer_free() on a timer that was freed");
+    timer->is_freed = true;
   }
 
   // ---- squall.fdwatch/1 ----
   static sq_watch* watch(sq_shard*, const sq_target* peer, int fd, uint32_t events,
                          void (*fn)(void*, int, uint32_t) SQ_NOEXCEPT, void* ctx) noexcept {
     const Scope host_runs(false);
+    on_shard("fdwatch.watch");
     return &the_host->watches_.emplace_back(sq_watch{fd, events, fn, ctx, peer});
   }
   static sq_status modify(sq_watch* watch, uint32_t events) noexcept {
+    check(!watch->is_ended, "modify() of a watch that has ended");
     watch->events = events;
     return SQ_OK;
   }
   static void unwatch(sq_watch* watch) noexcept {
     const Scope host_runs(false);
-    the_host->watches_.remove_if([watch](const sq_watch& one) { return &one == watch; });
+    if (!watch) return;
+    check(Host::retire(the_host->watches_, the_host->ended_watches_, watch), "unwatch() of a watch that has ended");
+    watch->is_ended = true;
   }
 
   // ---- squall.stream/1 ----
   static sq_status connect(sq_shard*, const sq_target* target, const sq_connect_opts* opts,
                            const sq_stream_events* events, void* ctx, sq_stream** out) noexcept {
     const Scope host_runs(false);
+    on_shard("stream.connect");
     Host& host = *the_host;
     if (host.network.refuse_now != SQ_OK) return host.network.refuse_now;
     check(target, "a connect without a target");
+    if (!target || target->scheme == "udp") return SQ_E_INVALID;
     check(events && SQ_HAS(events, on_closed), "a connect whose sq_stream_events have no or too small a struct_size");
     check(!opts || SQ_HAS(opts, alpn), "a connect whose sq_connect_opts have no or too small a struct_size");
     check(!events->flags && (!opts || !(opts->flags & ~uint32_t{SQ_S_NODELAY | SQ_S_DIRECT})), "a connect with flags that do not exist");
@@ -84,6 +114,8 @@ struct Tables {
     stream.events = events;
     stream.ctx = ctx;
     stream.hold_writes = host.network.hold_writes;
+    stream.keep_sent = host.network.keep_sent;
+    stream.takes_bytes = host.network.takes_bytes;
     *out = &stream;
     const Network net = host.network;
     const uint64_t after = net.resolve_ns + net.connect_ns + net.tls_ns;
@@ -96,7 +128,7 @@ struct Tables {
                                     net.connect_ns,       net.tls_ns, str(stream.info_alpn),
                                     str(stream.info_peer)};
           const Scope plugin_runs(true);
-          stream.events->on_open(stream.ctx, &stream, &info);
+          if (stream.events->on_open) stream.events->on_open(stream.ctx, &stream, &info);
         },
         after);
     return SQ_OK;
@@ -110,6 +142,7 @@ struct Tables {
     stream.events->on_closed(stream.ctx, &stream, why, kind, str(detail));
   }
   static sq_status usable(sq_stream* stream) {
+    on_shard("stream.write");
     check(!stream->is_closed, "a dead stream handle was used");
     return stream->is_open && !stream->close_called && !stream->shut_down ? SQ_OK : SQ_E_CLOSED;
   }
@@ -205,6 +238,8 @@ struct Tables {
                               void* ctx, sq_dgram** out) noexcept {
     const Scope host_runs(false);
     if (the_host->network.refuse_now != SQ_OK) return the_host->network.refuse_now;
+    check(target, "a datagram socket without a target");
+    if (!target || target->scheme != "udp") return SQ_E_INVALID;
     auto& dgram = *the_host->dgrams_.emplace_back(std::make_unique<sq_dgram>());
     dgram.target = target;
     dgram.events = events;
@@ -218,7 +253,7 @@ struct Tables {
     check(!dgram->is_closed, "a dead datagram handle was used");
     if (dgram->send_limit < 0) return dgram->send_limit;
     const uint32_t taken = std::min(n, static_cast<uint32_t>(dgram->send_limit));
-    for (uint32_t i = 0; i < taken; ++i) dgram->sent.emplace_back(view(packets[i]));
+    for (uint32_t i = 0; i < taken && the_host->network.keep_sent; ++i) dgram->sent.emplace_back(view(packets[i]));
     return static_cast<int32_t>(taken);
   }
   static void dgram_close(sq_dgram* dgram) noexcept {
@@ -247,18 +282,24 @@ struct Tables {
   // ---- squall.samples/1 ----
   static sq_series* series(sq_str operation, sq_str name) noexcept {
     const Scope host_runs(false);
-    for (sq_series& one : the_host->series_)
+    static std::mutex mutex;
+    static std::list<sq_series> all;  // until fini(): longer than a host of a test
+    const std::lock_guard lock(mutex);
+    for (sq_series& one : all)
       if (one.operation == view(operation) && one.name == view(name)) return &one;
-    return &the_host->series_.emplace_back(
-        sq_series{std::string(view(operation)), std::string(view(name))});
+    return &all.emplace_back(sq_series{std::string(view(operation)), std::string(view(name))});
   }
   static void record(sq_shard*, uint64_t session, sq_series* series, uint64_t due_ns,
                      uint64_t end_ns, uint32_t outcome, uint32_t kind, uint64_t bytes) noexcept {
     const Scope host_runs(false);
+    check(series && the_host->sessions.contains(session), "samples.record() of an unknown session or series");
+    check(outcome <= SQ_OUT_CANCELLED && kind <= SQ_K_OFF_LIST, "samples.record() of an unknown outcome or kind");
+    check(end_ns <= the_host->now_ns && bytes >> 50 == 0, "samples.record() of times or bytes that cannot be");
     the_host->samples.push_back({series, session, due_ns, end_ns, outcome, kind, bytes, 0});
   }
   static void count(sq_shard*, uint64_t session, sq_series* series, uint64_t n) noexcept {
     const Scope host_runs(false);
+    check(series && the_host->sessions.contains(session) && n >> 50 == 0, "samples.count() of an unknown session or series, or of more than can be");
     the_host->samples.push_back({series, session, 0, 0, 0, 0, 0, n});
   }
 
@@ -293,7 +334,8 @@ struct Tables {
   }
   static void log(const sq_host*, uint32_t, sq_str line) noexcept {
     const Scope host_runs(false);
-    if (the_host) the_host->log_lines.emplace_back(view(line));
+    check(line.ptr || !line.len, "log() of a text of NULL with a length");
+    if (the_host && line.ptr) the_host->log_lines.emplace_back(view(line));
   }
 };
 

@@ -83,7 +83,15 @@ struct Pass {
   std::string ending() const;
 };
 
-/// The tasks of a loaded plugin, and the scenario that its users live in.
+/// The entry of that name, or the one that is called "*": it stands for all that have none.
+template <class Map>
+auto find_or_any(Map& map, std::string_view name) {
+  const auto own = map.find(name);
+  return own != map.end() ? own : map.find(std::string_view("*"));
+}
+
+/// The tasks of a loaded plugin, and the scenario that its users live in. For a test that does not know the plugin, "*" is
+/// every operation (of any target), every output of an answer, every ${name}, every dataset, and every column of one.
 class Tasks {
  public:
   using Options = std::vector<std::pair<std::string, sq_value>>;

@@ -313,7 +313,7 @@ struct TaskTables {
     const Scope host_runs(false);
     Tasks& tasks = of(user).tasks;
     ++tasks.binds;
-    if (!tasks.scripts_.count(view(op))) return refuse(error, "no plugin offers '" + std::string(view(op)) + "'");
+    if (find_or_any(tasks.scripts_, view(op)) == tasks.scripts_.end()) return refuse(error, "no plugin offers '" + std::string(view(op)) + "'");
     if (n > 64) return refuse(error, "more than 64 parameters");
     sq_opref own;
     own.operation = own.name = view(op);
@@ -327,7 +327,7 @@ struct TaskTables {
       } else if (name == "to") {
         own.to = plugin::as_text(value);
         const auto& targets = tasks.host.targets();
-        if (std::none_of(targets.begin(), targets.end(), [&](const sq_target& one) { return one.name == own.to; }))
+        if (!tasks.scripts_.count("*") && std::none_of(targets.begin(), targets.end(), [&](const sq_target& one) { return one.name == own.to; }))
           return refuse(error, own.operation + ": no target is called '" + own.to + "'");
       } else if (name == "name") {
         own.name = plugin::as_text(value);
@@ -393,7 +393,7 @@ struct TaskTables {
       return nullptr;
     }
     own.tasks.asked.push_back(asked);
-    call->answer = own.tasks.scripts_.find(asked.operation)->second(asked);
+    call->answer = find_or_any(own.tasks.scripts_, asked.operation)->second(asked);
     if (asked.timeout_ns != 0) call->deadline_ns = call->start_ns + asked.timeout_ns;
     own.calls_.push_back(call);
     const auto end_later = [&](uint32_t outcome, uint64_t after_ns) {
@@ -412,7 +412,7 @@ struct TaskTables {
     if (!call || !call->is_delivered) return SQ_E_STATE;
     std::string wanted(view(name));
     if (key.len) wanted += "." + std::string(view(key));
-    const auto found = call->answer.outputs.find(wanted);
+    const auto found = find_or_any(call->answer.outputs, wanted);
     if (found == call->answer.outputs.end()) return SQ_E_INVALID;
     *out = plugin::text_value(found->second);
     return SQ_OK;
@@ -495,7 +495,7 @@ struct TaskTables {
     auto found = own.variables_.find(view(name));
     if (found == own.variables_.end()) {
       if (own.described_list(own.described_->sets, view(name)) || own.tasks.variables_.count(view(name))) return SQ_E_STATE;
-      found = own.tasks.given_.find(view(name));
+      found = find_or_any(own.tasks.given_, view(name));
       if (found == own.tasks.given_.end()) return SQ_E_INVALID;
     }
     own.read_ = std::make_unique<std::string>(found->second);
@@ -555,12 +555,14 @@ struct TaskTables {
     if (!own.may_go_on()) return SQ_E_CLOSED;
     if (own.wish_.is_open()) return plugin::report(error, SQ_E_STATE, "acquire: this user waits for something already");
     const std::string name(view(dataset));
+    if (!own.tasks.datasets_.count(name) && own.tasks.datasets_.count("*")) own.tasks.datasets_[name] = own.tasks.datasets_["*"];
     const auto data = own.tasks.datasets_.find(name);
     if (data == own.tasks.datasets_.end()) return refuse(error, "acquire: no dataset with `pick: exclusive` is called '" + name + "'");
     const auto& columns = data->second.columns;
     std::vector<std::pair<std::string, std::string>> wanted;
     for (uint64_t i = 0; i < n; ++i) {
       const std::string column(view(where[i].key));
+      if (!std::count(columns.begin(), columns.end(), column) && std::count(columns.begin(), columns.end(), "*")) continue;
       if (!std::count(columns.begin(), columns.end(), column)) return refuse(error, "acquire: '" + name + "' has no column '" + column + "'");
       wanted.emplace_back(column, plugin::as_text(where[i].value));
     }
@@ -580,7 +582,7 @@ struct TaskTables {
     return SQ_OK;
   }
   static sq_status field(const sq_record* record, sq_str column, sq_str* out) noexcept {
-    const auto found = record->fields.find(view(column));
+    const auto found = find_or_any(record->fields, view(column));
     if (found == record->fields.end()) return SQ_E_INVALID;
     *out = str(found->second);
     return SQ_OK;

@@ -22,20 +22,13 @@
 #include <mutex>
 #include <squall/output.hpp>
 #include <squall/testing/check.hpp>
+#include <squall/testing/done.hpp>
 #include <string>
 #include <vector>
 
 #ifndef SQUALL_PLUGIN_DIR
 #error "define SQUALL_PLUGIN_DIR as the folder of the plugin: squall_add_plugin_test() of squall-sdk does"
 #endif
-
-/// The account of one output.
-struct sq_done {
-  int written = 0, done = 0;
-  uint64_t delivered = 0, rejected = 0;
-  sq_status status = SQ_OK;
-  std::string why;
-};
 
 namespace squall::fake {
 
@@ -73,14 +66,12 @@ struct OutputHost {
 inline const void* get_extension(const sq_host*, const char* id, uint32_t) noexcept {
   constexpr auto done = [](sq_done* done, sq_status status, sq_str detail) noexcept {
     ++done->done;
+    done->ended = true;
     done->status = status;
     done->why = std::string(view(detail));
   };
   constexpr auto written = [](sq_done* done, const sq_delivery* delivery) noexcept {
-    ++done->written;
-    done->delivered += delivery->delivered;
-    done->rejected += delivery->rejected;
-    done->why = std::string(view(delivery->why));
+    done->tell(*delivery);
   };
   constexpr auto post = [](sq_shard*, sq_post* post) noexcept -> sq_status {
     OutputHost& host = OutputHost::get();

@@ -5,9 +5,9 @@
 #include <squall/abi.h>
 #include <sys/mman.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <mutex>
 #include <new>
 #include <type_traits>
@@ -23,21 +23,30 @@ class Closed {
     static Closed closed;
     ::mprotect(begin, size, PROT_NONE);
     const std::lock_guard lock(closed.mutex_);
-    closed.pages_.emplace_back(begin, size);
+    if (closed.count_ == kLoans) closed.forget_oldest();
+    closed.loans_[(closed.first_ + closed.count_++) % kLoans] = {begin, size};
     closed.bytes_ += size;
-    while (closed.pages_.size() > kLoans || closed.bytes_ > kBytes) {
-      const auto [oldest, length] = closed.pages_.front();
-      ::munmap(oldest, length);
-      closed.bytes_ -= length;
-      closed.pages_.pop_front();
-    }
+    while (closed.bytes_ > kBytes) closed.forget_oldest();
   }
 
  private:
   static constexpr std::size_t kLoans = 4096, kBytes = std::size_t{1} << 30;   // of addresses: closed pages hold no memory
+  struct Loan {
+    void* begin;
+    std::size_t size;
+  };
+
+  void forget_oldest() {
+    const Loan oldest = loans_[first_];
+    ::munmap(oldest.begin, oldest.size);
+    bytes_ -= oldest.size;
+    first_ = (first_ + 1) % kLoans;
+    --count_;
+  }
+
   std::mutex mutex_;
-  std::deque<std::pair<void*, std::size_t>> pages_;
-  std::size_t bytes_ = 0;
+  std::array<Loan, kLoans> loans_{};   // no heap: who counts what a plugin allocates sees nothing of this
+  std::size_t first_ = 0, count_ = 0, bytes_ = 0;
 };
 
 /// One loan: copies of values, deep, until close(). Not copied, not moved; one thread at a time.
