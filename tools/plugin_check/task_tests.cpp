@@ -3,6 +3,7 @@
 #include <squall/testing/fake_host.hpp>
 
 #include <array>
+#include <map>
 #include <optional>
 
 #include "board.hpp"
@@ -27,8 +28,27 @@ class World {
     tasks.dataset("*", {"*"}, {{"1"}, {"2"}, {"3"}});
   }
 
-  /// Options that the task takes; none when it refuses all, and then a finding.
-  std::optional<fake::Tasks::Options> options_for(std::uint32_t index) {
+  /// Options that the task takes, the same ones for each of its users; none when it refuses all, and then a finding.
+  const std::optional<fake::Tasks::Options>& options_for(std::uint32_t index) {
+    const auto known = options_.find(index);
+    return known != options_.end() ? known->second : options_[index] = draw_options(index);
+  }
+
+  /// What has been noted of the passes so far.
+  void forget() {
+    tasks.asked.clear();
+    tasks.samples.clear();
+    tasks.metrics.clear();
+    tasks.asked.shrink_to_fit();
+    tasks.samples.shrink_to_fit();
+    tasks.metrics.shrink_to_fit();
+  }
+
+  fake::Host host;
+  fake::Tasks tasks;
+
+ private:
+  std::optional<fake::Tasks::Options> draw_options(std::uint32_t index) {
     const sq_task& task = *subject_.tasks->tasks[index];
     std::string told;
     for (int i = 0; i < kTries; ++i) {
@@ -55,10 +75,6 @@ class World {
     return std::nullopt;
   }
 
-  fake::Host host;
-  fake::Tasks tasks;
-
- private:
   fake::Answer answer(const fake::Asked&) {
     fake::Answer made;
     made.takes_ns = random_.one_of(std::to_array<std::uint64_t>({0, 1, kMs, 20 * kMs, 2'000 * kMs}));
@@ -81,6 +97,7 @@ class World {
   const Subject& subject_;
   Random& random_;
   Values values_;
+  std::map<std::uint32_t, std::optional<fake::Tasks::Options>> options_;
   double share_;
 };
 
@@ -124,13 +141,12 @@ std::vector<std::uint32_t> tasks_of(const Subject& subject) {
   return wanted;
 }
 
-unsigned passes(const Subject& subject, Random& random, int users, int each, double failures, bool is_cut) {
+unsigned passes(World& world, const Subject& subject, Random& random, int users, int each, bool is_cut) {
   unsigned count = 0;
-  World world(subject, random, failures);
   for (const std::uint32_t index : tasks_of(subject)) {
     const char* const name = subject.tasks->tasks[index]->name;
     for (int i = 0; i < users; ++i) {
-      const auto options = world.options_for(index);
+      const auto& options = world.options_for(index);
       if (!options) break;
       at("user_open");
       fake::VirtualUser user(world.tasks, static_cast<std::uint64_t>(i), subject.seed);
@@ -142,7 +158,6 @@ unsigned passes(const Subject& subject, Random& random, int users, int each, dou
       at("user_close");
     }
   }
-  at("task_close");
   return count;
 }
 
@@ -152,7 +167,11 @@ void test_passes(const Subject& subject) {
   Traces traces;
   Random random(subject.seed);
   unsigned count = 0;
-  for (const double failures : {0.0, 0.2, 1.0}) count += passes(subject, random, 10, 10, failures, false);
+  for (const double failures : {0.0, 0.2, 1.0}) {
+    World world(subject, random, failures);
+    count += passes(world, subject, random, 10, 10, false);
+    at("task_close");
+  }
   traces.look(subject);
   note(fmt::format("{} passes", count));
 }
@@ -161,16 +180,23 @@ void test_cut_passes(const Subject& subject) {
   Traces traces;
   Random random(subject.seed);
   unsigned count = 0;
-  for (const double failures : {0.0, 0.3}) count += passes(subject, random, 200, 1, failures, true);
+  for (const double failures : {0.0, 0.3}) {
+    World world(subject, random, failures);
+    count += passes(world, subject, random, 200, 1, true);
+    at("task_close");
+  }
   traces.look(subject);
   note(fmt::format("{} passes, cut at any moment", count));
 }
 
 void test_task_leaks(const Subject& subject) {
   const auto each = static_cast<unsigned>(tasks_of(subject).size());
+  Random random(subject.seed);
+  World world(subject, random, 0.2);
   look_for_leaks("passes", 10 * each, [&] {
-    Random random(subject.seed);
-    passes(subject, random, 2, 5, 0.2, false);
+    random = Random(subject.seed);
+    passes(world, subject, random, 2, 5, false);
+    world.forget();
   });
 }
 

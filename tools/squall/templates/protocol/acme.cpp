@@ -43,7 +43,8 @@ struct Session {  // a user; all of it runs on the thread of its shard, so nothi
   void cancel(sq_call* call) {              // its time is over, or the run is
     if (turns.cancel(call)) stream.drop();  // its answer may still come, and is not the next one's
   }
-  sq_status output(const sq_call*, uint32_t, std::string_view, sq_value* out) {  // there is but one
+  sq_status output(const sq_call*, uint32_t index, std::string_view, sq_value* out) {
+    if (index != 0) return SQ_E_INVALID;  // there is but one
     *out = text_value(answer);
     return SQ_OK;
   }
