@@ -1,5 +1,7 @@
 #include "plugin_host/last_words.hpp"
 
+#include <squall/testing/lent_memory.hpp>
+
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -103,7 +105,7 @@ void wait_for_results() {
   for (int i = 0; i < kStepsMax && !may_end; ++i) ::nanosleep(&kStep, nullptr);
 }
 
-void on_crash(int signal, siginfo_t*, void*) {
+void on_crash(int signal, siginfo_t* about, void*) {
   if (is_falling.exchange(true)) {
     // The listener, in what the first has broken, or the first in this handler: no more words. Others wait for the end.
     const bool is_listener = has_listener && ::pthread_equal(listener, ::pthread_self());
@@ -116,6 +118,9 @@ void on_crash(int signal, siginfo_t*, void*) {
     const char* const name = ::sigabbrev_np(signal);
     line << ": SIG" << name;
     if (thrown.size() > 0) line << ", " << thrown.text();
+    if (const char* const ended = signal == SIGSEGV ? lent::Closed::ended_by(about->si_addr) : nullptr) {
+      line << ", in a view that was kept after " << ended;
+    }
     say_line();
     has_fallen = true;
     wait_for_results();

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <mutex>
@@ -19,22 +20,39 @@ namespace squall::lent {
 /// this is there to find. [any]
 class Closed {
  public:
-  static void add(void* begin, std::size_t size) {
-    static Closed closed;
+  /// `until`: what ended the loan, "on_data"; lives as long as the program.
+  static void add(void* begin, std::size_t size, const char* until) {
+    static auto& closed = *new Closed;   // for handlers of signals, to the end of the process
+    made_.store(&closed, std::memory_order_release);
     ::mprotect(begin, size, PROT_NONE);
     const std::lock_guard lock(closed.mutex_);
     if (closed.count_ == kLoans) closed.forget_oldest();
-    closed.loans_[(closed.first_ + closed.count_++) % kLoans] = {begin, size};
+    closed.loans_[(closed.first_ + closed.count_++) % kLoans] = {begin, size, until};
     closed.bytes_ += size;
     while (closed.bytes_ > kBytes) closed.forget_oldest();
   }
 
+  /// What ended the loan that `address` was in; nullptr: it was in none, or who holds the list has fallen. A signal
+  /// handler may ask.
+  static const char* ended_by(const void* address) noexcept {
+    Closed* const closed = made_.load(std::memory_order_acquire);
+    if (!closed || !closed->mutex_.try_lock()) return nullptr;
+    const std::lock_guard lock(closed->mutex_, std::adopt_lock);
+    for (std::size_t i = 0; i < closed->count_; ++i) {
+      const Loan& loan = closed->loans_[(closed->first_ + i) % kLoans];
+      const auto* const begin = static_cast<const char*>(loan.begin);
+      if (begin <= address && address < begin + loan.size) return loan.until;
+    }
+    return nullptr;
+  }
+
  private:
-  static constexpr std::size_t kLoans = 4096, kBytes = std::size_t{1} << 30;   // of addresses: closed pages hold no memory
   struct Loan {
     void* begin;
     std::size_t size;
+    const char* until;
   };
+  static constexpr std::size_t kLoans = 4096, kBytes = std::size_t{1} << 30;   // of addresses: closed pages hold no memory
 
   void forget_oldest() {
     const Loan oldest = loans_[first_];
@@ -44,6 +62,7 @@ class Closed {
     --count_;
   }
 
+  static inline std::atomic<Closed*> made_{nullptr};
   std::mutex mutex_;
   std::array<Loan, kLoans> loans_{};   // no heap: who counts what a plugin allocates sees nothing of this
   std::size_t first_ = 0, count_ = 0, bytes_ = 0;
@@ -52,7 +71,8 @@ class Closed {
 /// One loan: copies of values, deep, until close(). Not copied, not moved; one thread at a time.
 class Memory {
  public:
-  Memory() = default;
+  /// `until`: what ends it, for who falls over it; lives as long as the program.
+  explicit Memory(const char* until = "its end") : until_(until) {}
   ~Memory() { close(); }
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
@@ -61,7 +81,7 @@ class Memory {
   void close() {
     while (blocks_) {
       Block* const block = std::exchange(blocks_, blocks_->before);
-      Closed::add(block, block->size);
+      Closed::add(block, block->size, until_);
     }
   }
 
@@ -115,6 +135,7 @@ class Memory {
     return take(size, alignment);
   }
 
+  const char* const until_;
   Block* blocks_ = nullptr;
 };
 
