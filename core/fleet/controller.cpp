@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace squall {
 namespace {
@@ -149,7 +150,7 @@ void Controller::stop_all(std::int64_t drain_ns, std::int64_t grace_ns) {
 
 RunResult Controller::result() {
   SQUALL_ASSERT(is_finished() || !facts_.internal_error.empty());
-  note("end", "");
+  if (!std::exchange(end_noted_, true)) note("end", "");
   RunResult result;
   result.snapshot = snapshot();
   result.thresholds = judge_.judge(result.snapshot);

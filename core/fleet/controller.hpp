@@ -94,6 +94,7 @@ class Controller final : public Uplink {
   std::uint32_t stops_asked_ = 0;
   bool is_stopping_ = false;
   bool warmup_noted_ = false;
+  bool end_noted_ = false;
 };
 
 }  // namespace squall

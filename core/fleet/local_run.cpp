@@ -99,13 +99,22 @@ class LocalRun final : public ShardLink {
     if (!is_abandoned_) look_for_traces(state_before, files_before);
     controller_->tick(run_time());
     RunResult result = controller_->result();
-    result.records = shared_.record_totals();
-    result.is_abandoned = is_abandoned_;
     for (auto& window : controller_->take_windows()) keep_window(std::move(window));
     if (outputs_) {
       outputs_->finish(result.journal);
+      for (const std::string& fault : outputs_->faults()) {
+        controller_->facts().plugin_faults.push_back(fault);
+        controller_->note("plugin_fault", fault);
+      }
+      if (const char* fallen = what_fell(); fallen && !is_abandoned_) {   // an output, at its end
+        controller_->facts().internal_error = fallen;
+        is_abandoned_ = true;
+      }
+      if (!outputs_->faults().empty() || is_abandoned_) result = controller_->result();
       result.outputs = outputs_->accounts();
     }
+    result.records = shared_.record_totals();
+    result.is_abandoned = is_abandoned_;
     info.scenario = plan_.scenario().name;
     info.file = plan_.scenario().file;
     info.seed = plan_.scenario().seed;

@@ -15,6 +15,7 @@
 #include "engine/host_api.hpp"
 #include "engine/loop.hpp"
 #include "engine/shard_handle.hpp"
+#include "plugin_host/last_words.hpp"
 #include "plugin_host/plugin_turn.hpp"
 #include "stats/late_part.hpp"
 
@@ -24,6 +25,7 @@ namespace {
 constexpr std::size_t kQueuedBatches = 60;        // a minute of an output that hangs
 constexpr std::size_t kBufferedSamples = 2'000'000;  // a shard, between two batches
 constexpr auto kFlushLimit = std::chrono::seconds(30);   // at the end, for batches that still wait
+constexpr auto kLookForFallen = std::chrono::milliseconds(10);
 constexpr auto kCloseLimit = std::chrono::seconds(90);   // an output may stay for a last reader
 
 /// A sample outlives the call it came from: its detail is copied.
@@ -82,6 +84,7 @@ class OutputRunner::Io {
     thread_.join();
   }
 
+  /// Returns when it was done. One that the thread cannot do any more, since it crashed in an output, it never begins.
   void on_loop(std::function<void()> what) {
     std::mutex mutex;
     std::condition_variable done;
@@ -93,7 +96,7 @@ class OutputRunner::Io {
       done.notify_one();
     });
     std::unique_lock lock(mutex);
-    done.wait(lock, [&] { return is_done; });
+    while (!done.wait_for(lock, kLookForFallen, [&] { return is_done; }) && !has_crashed()) {}
   }
 
   void open(const OutputSpec& spec, const Plugin* owner, std::vector<PlanError>& errors) {
@@ -181,7 +184,7 @@ class OutputRunner::Io {
     if (std::exchange(is_closed_, true)) return;
     const auto wait_for = [&](std::chrono::seconds limit, auto&& holds) {
       const auto until = std::chrono::steady_clock::now() + limit;
-      while (std::chrono::steady_clock::now() < until) {
+      while (std::chrono::steady_clock::now() < until && !has_crashed()) {
         bool is_done = false;
         on_loop([&] { is_done = holds(); });
         if (is_done) return;
@@ -203,9 +206,15 @@ class OutputRunner::Io {
       }
     });
     wait_for(kCloseLimit, [&] { return std::ranges::all_of(outputs_, [](const auto& output) { return output->is_closed; }); });
+    on_loop([&] {
+      for (const Loop::Fault& fault : loop_.faults()) {
+        faults_.push_back(fault.count > 1 ? fmt::format("{} ({} times)", fault.text, fault.count) : fault.text);
+      }
+    });
   }
 
   std::vector<std::unique_ptr<Output>>& outputs() { return outputs_; }
+  const std::vector<std::string>& faults() const { return faults_; }
 
   // What batches are made from.
   const Plan* plan = nullptr;
@@ -223,9 +232,12 @@ class OutputRunner::Io {
   std::vector<std::unique_ptr<SampleBuffer>> buffers;
 
  private:
+  bool has_crashed() { return has_fallen(thread_.native_handle()); }
+
   Loop loop_;
   ShardHandle handle_;
   std::vector<std::unique_ptr<Output>> outputs_;
+  std::vector<std::string> faults_;
   bool is_closed_ = false;
   std::thread thread_;
 };
@@ -458,5 +470,7 @@ std::vector<OutputAccount> OutputRunner::accounts() const {
   for (const auto& output : io_->outputs()) accounts.push_back(output->account);
   return accounts;
 }
+
+const std::vector<std::string>& OutputRunner::faults() const { return io_->faults(); }
 
 }  // namespace squall

@@ -38,6 +38,8 @@ class OutputRunner {
   void finish(const std::vector<JournalEntry>& journal);
 
   std::vector<OutputAccount> accounts() const;
+  /// Rules that outputs have broken, each text once with its number. After finish(). [control]
+  const std::vector<std::string>& faults() const;
 
  private:
   class Io;

@@ -59,11 +59,11 @@ class Line {
   std::size_t size_ = 0;
 };
 
-// A handler can be given nothing. Written by the first thread that falls; read when `has_fallen` says so.
+// A handler can be given nothing. Written by the first thread that falls; read when `is_line_there`.
 Line line;
 Line thrown;                                  // what an exception said, before abort() came of it
 std::atomic<bool> is_falling{false};          // somebody is the first
-std::atomic<bool> has_fallen{false};          // and `line` is there
+std::atomic<bool> is_line_there{false};       // … and has said it
 std::atomic<bool> may_end{false};
 std::atomic<bool> has_listener{false};
 pthread_t fallen_thread, listener;
@@ -122,7 +122,7 @@ void on_crash(int signal, siginfo_t* about, void*) {
       line << ", in a view that was kept after " << ended;
     }
     say_line();
-    has_fallen = true;
+    is_line_there = true;
     wait_for_results();
   }
   ::signal(signal, SIG_DFL);
@@ -151,7 +151,7 @@ void on_crash(int signal, siginfo_t* about, void*) {
 }
 
 void on_exit_called(int status, void*) {
-  if (has_fallen) {   // the end of main(), a moment after another thread fell
+  if (is_line_there) {   // the end of main(), a moment after another thread fell
     if (!::pthread_equal(fallen_thread, ::pthread_self())) leave_to_the_fallen();
     return;
   }
@@ -166,7 +166,7 @@ void on_exit_called(int status, void*) {
     return;
   }
   say_line();
-  has_fallen = true;
+  is_line_there = true;
   wait_for_results();
   const bool is_loading = turn.plugin && !turn.plugin->protocol && !turn.plugin->output;
   ::_exit(is_loading ? kPluginNotLoaded : kInternal);
@@ -222,10 +222,12 @@ LastWordsListener::~LastWordsListener() {
   if (!what_fell()) has_listener = false;
 }
 
-const char* what_fell() noexcept { return has_fallen ? line.text() : nullptr; }
+const char* what_fell() noexcept { return is_line_there ? line.text() : nullptr; }
+
+bool has_fallen(pthread_t thread) noexcept { return is_line_there && ::pthread_equal(fallen_thread, thread) != 0; }
 
 void leave_to_the_fallen() noexcept {
-  if (!has_fallen) return;
+  if (!is_line_there) return;
   may_end = true;
   for (;;) ::nanosleep(&kForEver, nullptr);
 }

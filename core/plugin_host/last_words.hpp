@@ -3,6 +3,8 @@
 // the results writes them. Then the process ends as it would have: by that signal, or with 109.
 #pragma once
 
+#include <pthread.h>
+
 namespace squall {
 
 /// Once, first in main(). Signals that somebody handles already (a sanitizer) stay his.
@@ -33,6 +35,8 @@ class LastWordsListener {
 
 /// "plugin 'evil' crashed in start (libevil.so+0x1136): SIGSEGV" while a thread has fallen; else nullptr. [any]
 const char* what_fell() noexcept;
+/// It is this thread that fell: it will do nothing more. [any]
+bool has_fallen(pthread_t thread) noexcept;
 /// Results are written. When a thread has fallen it ends the process now, and this does not return.
 void leave_to_the_fallen() noexcept;
 
