@@ -1,5 +1,7 @@
 #include "engine/host_api.hpp"
 
+#include <fmt/format.h>
+
 #include <mutex>
 
 #include "engine/call.hpp"
@@ -7,6 +9,8 @@
 #include "engine/shard.hpp"
 #include "engine/shard_handle.hpp"
 #include "net/net_api.hpp"
+#include "plugin_host/checked/host_tables.hpp"
+#include "plugin_host/checked/rules.hpp"
 
 namespace squall {
 namespace {
@@ -120,6 +124,20 @@ void count(sq_shard* shard, std::uint64_t session, sq_series* series, std::uint6
 
 const sq_samples_api kSamples = {sizeof(sq_samples_api), 0, series, record, count};
 
+// ---- what the checking tables find ----
+
+const sq_host* root = nullptr;   // of the plugins that are checked
+
+void tell_fault(sq_shard* of, std::string_view what) noexcept {
+  if (Environment::running) return Environment::running->plugin_fault(what);
+  const PluginTurn::Words turn = PluginTurn::now();
+  const PluginTurn own(turn.plugin ? turn.plugin : find_plugin_on_stack().plugin, turn.function ? turn.function : "a thread of its own");
+  if (of) return loop_of(of).plugin_fault(what);
+  const auto [plugin, function] = PluginTurn::now();
+  const std::string text = fmt::format("plugin '{}', in {}: {}", plugin ? plugin->name() : "unknown", function, what);
+  root->log(root, SQ_LOG_ERROR, to_str(text));
+}
+
 }  // namespace
 
 std::vector<DeliveryName> delivery_names() {
@@ -127,17 +145,22 @@ std::vector<DeliveryName> delivery_names() {
   return names;
 }
 
-void offer_host_tables(Extensions& extensions) {
-  extensions.offer(SQ_CALLS_V1, &kCalls, sizeof(kCalls));
-  extensions.offer(SQ_LOOP_V1, &kLoop, sizeof(kLoop));
-  extensions.offer(SQ_SOURCE_V1, &kSource, sizeof(kSource));
-  extensions.offer(SQ_USERS_V1, users_api(), sizeof(sq_users_api));
-  extensions.offer(SQ_RECORDS_V1, records_api(), sizeof(sq_records_api));
-  extensions.offer(SQ_SAMPLES_V1, &kSamples, sizeof(kSamples));
-  extensions.offer(SQ_STREAM_V1, stream_api(), sizeof(sq_stream_api));
-  extensions.offer(SQ_FDWATCH_V1, fdwatch_api(), sizeof(sq_fdwatch_api));
-  extensions.offer(SQ_DATAGRAM_V1, datagram_api(), sizeof(sq_dgram_api));
-  extensions.offer(SQ_TARGET_V1, target_api(), sizeof(sq_target_api));
+void offer_host_tables(Extensions& extensions, bool is_checked) {
+  root = extensions.host();
+  if (is_checked) checked::tell_by(tell_fault);
+  const auto offer = [&](std::string_view id, const auto* table) {
+    extensions.offer(id, is_checked ? checked::host_table(id, table) : table, sizeof(*table));
+  };
+  offer(SQ_CALLS_V1, &kCalls);
+  offer(SQ_LOOP_V1, &kLoop);
+  offer(SQ_SOURCE_V1, &kSource);
+  offer(SQ_USERS_V1, users_api());
+  offer(SQ_RECORDS_V1, records_api());
+  offer(SQ_SAMPLES_V1, &kSamples);
+  offer(SQ_STREAM_V1, stream_api());
+  offer(SQ_FDWATCH_V1, fdwatch_api());
+  offer(SQ_DATAGRAM_V1, datagram_api());
+  offer(SQ_TARGET_V1, target_api());
 }
 
 }  // namespace squall

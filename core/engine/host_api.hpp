@@ -17,8 +17,9 @@ struct sq_done {
 
 namespace squall {
 
-/// Puts the engine's and net's tables into the host. [main]
-void offer_host_tables(Extensions& extensions);
+/// Puts the engine's and net's tables into the host. `is_checked`: behind tables that look at what plugins give them;
+/// a rule that one breaks is a fault of the shard that it runs on, or, outside of shards, a line of the log. [main]
+void offer_host_tables(Extensions& extensions, bool is_checked = false);
 
 /// What plugins want to record outside calls, in the order of their handles. [any]
 struct DeliveryName {

@@ -74,6 +74,9 @@ class LocalRun final : public ShardLink {
     info.id = make_run_id(info.started_unix_ns);
     const double cpu_before = process_cpu_s();
     if (outputs_) outputs_->begin(plan_, info);
+    if (options_.checks_plugins) {
+      controller_->facts().warnings.emplace_back("plugins were checked (--check-plugins): times and rates are not those of a plain run");
+    }
 
     prepare_stacks();
     set_process_targets(&plan_.targets());

@@ -21,6 +21,7 @@ class UserObserver;
 struct LocalRunOptions {
   std::uint32_t shards = 1;
   bool pin_threads = true;                  // one core a shard, where there are enough
+  bool checks_plugins = false;              // said in the result: such a run is slower
   ControllerOptions controller;
   UserObserver* observer = nullptr;         // with one shard only; called on its thread
   TrafficObserver* traffic = nullptr;

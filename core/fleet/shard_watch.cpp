@@ -45,7 +45,7 @@ std::string address_text(const Dl_info& object, const void* address) {
 ShardWatch::ShardWatch(const Plan& plan) {
   for (const ProtocolInstance& instance : plan.protocols()) {
     Dl_info object{};
-    if (::dladdr(instance.protocol, &object) == 0) continue;
+    if (::dladdr(instance.protocol->name, &object) == 0) continue;
     plugins_.push_back({instance.protocol->name, object.dli_fbase});
   }
 }

@@ -58,7 +58,7 @@ class Environment {
   virtual void plugin_fault(std::string_view what) noexcept = 0;
 
   /// Whose loop this thread runs; nullptr: none, as on a plugin's own thread.
-  static inline constinit thread_local const Environment* running = nullptr;
+  static inline constinit thread_local Environment* running = nullptr;
   /// False, and a fault, when a function that is for the loop's thread alone is called on another. `whose`: the
   /// plugin whose object it is about, when that is known.
   bool is_own_thread(const char* function, const Plugin* whose = nullptr) noexcept {

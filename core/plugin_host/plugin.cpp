@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "plugin_host/checked/plugin_tables.hpp"
 #include "plugin_host/plugin_turn.hpp"
 #include "plugin_host/process_state.hpp"
 
@@ -261,7 +262,7 @@ PluginFrame find_plugin_on_stack() noexcept {
   return {};
 }
 
-Result<const Plugin*> load_plugin(const std::filesystem::path& path, const sq_host* host) {
+Result<const Plugin*> load_plugin(const std::filesystem::path& path, const sq_host* host, bool is_checked) {
   if (auto inspected = inspect_plugin(path); !inspected) return inspected.error();
 
   Plugin& plugin = *plugins_for_good().emplace_back(std::make_unique<Plugin>());
@@ -333,6 +334,7 @@ Result<const Plugin*> load_plugin(const std::filesystem::path& path, const sq_ho
   plugin.protocol = protocol;
   plugin.output = output;
   plugin.tasks = tasks;
+  if (is_checked) checked::check_plugin(plugin);
   return &plugin;
 }
 

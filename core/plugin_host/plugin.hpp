@@ -42,8 +42,9 @@ PluginFrame find_plugin_on_stack() noexcept;
 Result<bool> inspect_plugin(const std::filesystem::path& path);
 
 /// inspect_plugin, then loads (now, local), compares versions, calls init and asks for its interfaces. A plugin whose
-/// code has changed what belongs to the process is refused, too. Lives to the end of the process.
+/// code has changed what belongs to the process is refused, too. Lives to the end of the process. `is_checked`: it is
+/// asked through tables that look at what it answers, as `host` then gives it such tables, too.
 /// Errors: one sentence each, with the plugin's path. Thread: main.
-Result<const Plugin*> load_plugin(const std::filesystem::path& path, const sq_host* host);
+Result<const Plugin*> load_plugin(const std::filesystem::path& path, const sq_host* host, bool is_checked = false);
 
 }  // namespace squall

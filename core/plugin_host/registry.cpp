@@ -32,7 +32,7 @@ Result<const Plugin*> Registry::load_file(const fs::path& path) {
   for (const Plugin* plugin : plugins_) {
     if (fs::equivalent(plugin->path, real, error)) return plugin;
   }
-  const auto result = load_plugin(real, host_);
+  const auto result = load_plugin(real, host_, is_checked_);
   if (!result) return result.error();
   const Plugin* const loaded = *result;
   for (const Plugin* other : plugins_) {

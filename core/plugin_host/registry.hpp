@@ -15,7 +15,8 @@ namespace squall {
 /// Thread: main. Plugins stay loaded when the registry is gone.
 class Registry {
  public:
-  explicit Registry(const Extensions& extensions) : host_(extensions.host()) {}
+  /// `is_checked`: of what is loaded. It goes with checking tables in `extensions`.
+  explicit Registry(const Extensions& extensions, bool is_checked = false) : host_(extensions.host()), is_checked_(is_checked) {}
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
@@ -34,6 +35,7 @@ class Registry {
 
  private:
   const sq_host* host_;
+  const bool is_checked_;
   std::vector<const Plugin*> plugins_;  // those from files live as long as their libraries
   std::vector<std::unique_ptr<const Plugin>> added_;
 };

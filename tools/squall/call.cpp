@@ -124,7 +124,7 @@ std::string target_text(const Options& options, const std::string& address, std:
 }  // namespace
 
 int call_command(Options options) {
-  const auto toolbox = load_toolbox(options.plugin_path);
+  const auto toolbox = load_toolbox(options.plugin_path, {}, SQ_LOG_WARN, options.check_plugins);
   if (!toolbox) return kPluginNotLoaded;
   Call call = read_words(options, toolbox->catalog.operation(options.operation));
   if (options.load.host) call.target = *std::exchange(options.load.host, std::nullopt);

@@ -17,6 +17,9 @@ constexpr const char* kOnceHelp =
     "one user, one iteration, each operation shown: on_start, each task of each population in turn, on_stop. "
     "TASK (or a population): only that. Rates, ramps, starts, thresholds and outputs do not apply; "
     "a wait lasts 1s at most. Exit 99 when an operation failed";
+constexpr const char* kCheckPluginsHelp =
+    "for who writes one: what plugins are given ends when the ABI says so, streams come in small pieces, and what they give is "
+    "looked at; slower";
 constexpr const char* kVerboseHelp =
     "with --once: what went out and came back, captures and checks; secrets and credentials are hidden";
 
@@ -102,6 +105,7 @@ void add_run_flags(CLI::App& verb, Options& options) {
   with_environment(verb.add_flag("--strict-outputs", options.strict_outputs, "an output that loses data ends 111"));
   with_environment(verb.add_flag("--accept-invalid", options.accept_invalid, "exit as if an invalid run were valid"));
   with_environment(verb.add_flag("--exit-code-on-error", options.exit_code_on_error, "exit 1 when operations failed"));
+  with_environment(verb.add_flag("--check-plugins", options.check_plugins, kCheckPluginsHelp));
   verb.add_flag_function("--headless", [](std::int64_t) {}, "accepted; runs have no page by default");
 }
 

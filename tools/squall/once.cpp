@@ -67,6 +67,7 @@ int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options)
     printer.follow(plan);
     LocalRunOptions run;
     run.pin_threads = false;
+    run.checks_plugins = options.check_plugins;
     run.controller.verdict.accept_invalid = true;   // how late something began is not the question here
     run.observer = &printer;
     if (options.verbose) run.traffic = &printer;

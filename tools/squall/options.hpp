@@ -15,6 +15,7 @@ struct Options {
   std::string file;
   LoadOptions load;
   std::string plugin_path;
+  bool check_plugins = false;
   std::uint32_t shards = 1;
   bool quiet = false;
   bool no_color = false;

@@ -173,6 +173,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
   }
   if (!can_write_results(options)) return kBadCommandLine;
   run.shards = options.shards;
+  run.checks_plugins = options.check_plugins;
   run.controller.verdict.valid.lag_ns = scenario.run.valid_lag_ns;
   run.controller.verdict.strict = options.strict;
   run.controller.verdict.strict_outputs = options.strict_outputs;
@@ -231,7 +232,8 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
 }
 
 int run_command(const Options& options) {
-  const auto toolbox = load_toolbox(options.plugin_path, options.file, options.quiet ? SQ_LOG_WARN : SQ_LOG_INFO);
+  const auto toolbox = load_toolbox(options.plugin_path, options.file, options.quiet ? SQ_LOG_WARN : SQ_LOG_INFO,
+                                    options.check_plugins);
   if (!toolbox) return kPluginNotLoaded;
   const LoadResult loaded = load_scenario(options.file, toolbox->catalog, options.load);
   const std::string text = loaded.diagnostics.print();

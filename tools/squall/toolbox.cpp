@@ -52,11 +52,14 @@ Result<bool> load_library(Registry& registry, const std::string& scenario, const
 
 }  // namespace
 
-Toolbox::Toolbox() : extensions(write_log), registry(extensions) { offer_host_tables(extensions); }
+Toolbox::Toolbox(bool check_plugins) : extensions(write_log), registry(extensions, check_plugins) {
+  offer_host_tables(extensions, check_plugins);
+}
 
-std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std::string& scenario, std::uint32_t log_level) {
+std::unique_ptr<Toolbox> load_toolbox(const std::string& plugin_path, const std::string& scenario, std::uint32_t log_level,
+                                      bool check_plugins) {
   least_shown = log_level;
-  auto toolbox = std::make_unique<Toolbox>();
+  auto toolbox = std::make_unique<Toolbox>(check_plugins);
   const auto directories = plugin_directories(plugin_path);
   if (directories.empty()) {
     fmt::print(stderr, "squall: no plugin directory: give one with --plugin-path or SQUALL_PLUGIN_PATH\n");
