@@ -283,4 +283,5 @@ def at_load():
     figure(f"{len(AT_LOAD) + 2} plugins that are wrong from the begin: each in a sentence")
 
 
-show(faults, blocking, many_faults, crashes, broken_heap, at_load)
+if __name__ == "__main__":
+    show(faults, blocking, many_faults, crashes, broken_heap, at_load)

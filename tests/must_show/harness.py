@@ -389,7 +389,8 @@ class Run:
         self.limit_s = limit_s
         words = [*prefix, program_path or os.path.join(BIN, "squall"), "run", scenario, "--results", self.folder,
                  "--no-color", *options]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SQUALL_")}
+        kept = ("SQUALL_CHECK_PLUGINS",)   # a whole suite may run so
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SQUALL_") or k in kept}
         environment.update(city.env() if city else {})
         environment.update(env or {})
         self.stderr_path = file_path("stderr.txt")
