@@ -240,6 +240,13 @@ const Careless kOperations[] = {
          });
        }, &s);
      }},
+    {"keeps_tls", "reads what tls gave before the last",
+     [](Session& s, const sq_value*) {
+       const sq_tls_info* const first = targets->tls(s.prepared->target, 0);
+       targets->tls(s.prepared->target, 0);
+       look(first);
+       end(s);
+     }},
     // What the host is given.
     {"null_call", "completes no call", [](Session& s, const sq_value*) { calls->complete(nullptr); end(s); }},
     {"null_progress", "progress of no call", [](Session& s, const sq_value*) { calls->progress(nullptr, 1, 1); end(s); }},
@@ -447,6 +454,14 @@ void end_pass(User& user, sq_status status = SQ_OK) { loop->done(user.done, stat
 const TaskKind kTaskKinds[] = {
     {"well", [](User& user) { end_pass(user); }},
     {"keeps_options", [](User& user) { look(kept_task_options); end_pass(user); }},
+    {"keeps_value",
+     [](User& user) {
+       sq_value first{}, second{};
+       users->get(user.host, {"x", 1}, &first);
+       users->get(user.host, {"x", 1}, &second);
+       look(first.u.str.ptr);
+       end_pass(user);
+     }},
     {"null_wait", [](User& user) { users->wait(user.host, 1, nullptr, nullptr); end_pass(user); }},
     {"null_value", [](User& user) { users->set(user.host, {"x", 1}, nullptr); end_pass(user); }},
     {"null_group", [](User& user) { users->group_begin(user.host, {nullptr, 3}, {"", 0}); end_pass(user); }},

@@ -47,6 +47,7 @@ LENT = {
     "keeps_detail": kept("a timer's callback", "on_closed", target=STREAM),
     "keeps_packets": kept("on_receive", "on_receive", target=SOCKET),
     "keeps_addresses": kept("a timer's callback", "the answer of resolve"),
+    "keeps_tls": kept("start", "the next tls", target="safe"),
 }
 
 GIVEN = {
@@ -99,6 +100,7 @@ OUTPUTS = {
 
 TASKS = {
     "keeps_options": kept("run", "task_open", without=99),   # without samples nothing is passed
+    "keeps_value": kept("run", "the next get", without=99),
     "null_wait": fault(r"users\.wait\(\) without a function", "run", without=None),
     "null_value": fault(r"users\.set\(\) without a value", "run", without=None),
     "null_group": fault(r"users\.group_begin\(\): a text of NULL with a length", "run", without=None),
@@ -110,7 +112,8 @@ TASKS = {
 }
 
 OPERATION = """
-targets: {{ http: "${{env.CITY_HTTP}}", stream: "${{env.CITY_TCP}}", socket: "${{env.CITY_UDP_ECHO}}" }}
+targets: {{ http: "${{env.CITY_HTTP}}", stream: "${{env.CITY_TCP}}", socket: "${{env.CITY_UDP_ECHO}}",
+  safe: {{ url: "${{env.CITY_HTTPS}}", tls: {{ insecure: true }} }} }}
 plugins: {{ careless: {{ note: hello }} }}
 tasks:
   careless:
@@ -127,6 +130,7 @@ outputs: [ careless: {{ note: {name} }} ]
 run: {{ valid: {{ lag: 10s }} }}
 """
 TASK = """
+vars: {{ x: hello }}
 tasks:
   well: {{ steps: [ carefree.well: {{ note: hello }} ] }}
   careless: {{ steps: [ carefree.{name}: {{ note: hello }} ] }}

@@ -1,4 +1,4 @@
-// squall.target/1, checked: the addresses that a name has are lent.
+// squall.target/1, checked: the addresses that a name has, and what a session uses for TLS, are lent.
 #include <squall/testing/lent_memory.hpp>
 
 #include <memory>
@@ -67,7 +67,16 @@ sq_status resolve(sq_shard* shard, const sq_target* target, Answer fn, void* con
 }
 
 const sq_tls_info* tls(const sq_target* target, std::uint64_t session) noexcept {
-  return must(target, "target.tls() without a target") ? host.targets->tls(target, session) : nullptr;
+  if (!must(target, "target.tls() without a target")) return nullptr;
+  static thread_local lent::Memory loan("the next tls");
+  loan.close();
+  const sq_tls_info* const info = host.targets->tls(target, session);
+  sq_tls_info* const lent = loan.copy(info, 1);
+  if (!lent) return nullptr;
+  for (sq_str sq_tls_info::*text : {&sq_tls_info::ca, &sq_tls_info::cert, &sq_tls_info::key, &sq_tls_info::server_name}) {
+    lent->*text = loan.copy(info->*text);
+  }
+  return lent;
 }
 
 sq_str local_address(const sq_target* target, std::uint64_t session) noexcept {

@@ -30,7 +30,9 @@ struct Self {
 
 sq_status user_open(sq_user* user, void** self, sq_error* error) noexcept {
   auto made = std::make_unique<Self>();
-  made->user = users().add(std::make_shared<OwnUser>(user));
+  const auto own_user = std::make_shared<OwnUser>();
+  own_user->real = user;
+  made->user = users().add(own_user);
   made->shard = host.users->shard(user);
   const sq_status given = own().user_open(made->user, &made->real, error);
   must(what_is_wrong(given).empty(), what_is_wrong(given));

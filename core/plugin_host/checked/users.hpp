@@ -2,13 +2,15 @@
 #pragma once
 
 #include <squall/abi.h>
+#include <squall/testing/lent_memory.hpp>
 
 #include "plugin_host/checked/handles.hpp"
 
 namespace squall::checked {
 
 struct OwnUser {
-  sq_user* real;
+  sq_user* real = nullptr;
+  lent::Memory value{"the next get"};
 };
 
 inline Handles<sq_user, OwnUser>& users() {

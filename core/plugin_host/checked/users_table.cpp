@@ -1,4 +1,4 @@
-// squall.users/1, checked: users that are there, and arguments that can be read.
+// squall.users/1, checked: users that are there, arguments that can be read, and values that end with the next.
 #include "plugin_host/checked/users.hpp"
 
 #include "plugin_host/checked/host_tables.hpp"
@@ -84,11 +84,14 @@ std::uint32_t stopping(sq_user* user) noexcept {
 }
 
 sq_status get(sq_user* user, sq_str name, sq_value* out) noexcept {
-  sq_user* const own = real(user, "users.get");
+  const auto own = users().find(user, "users.get");
   if (!own || !must(is_view(name), "users.get(): a name of NULL with a length") || !must(out, "users.get() without room for its value")) {
     return SQ_E_INVALID;
   }
-  return host.users->get(own, name, out);
+  const sq_status status = host.users->get(own->real, name, out);   // the name may be what it was given before
+  own->value.close();
+  if (status == SQ_OK) *out = own->value.copy(*out);
+  return status;
 }
 
 sq_status set(sq_user* user, sq_str name, const sq_value* value) noexcept {
