@@ -1,4 +1,4 @@
-"""A project of `squall new protocol` or `squall new task`, from its making to a run: what the stories of the build folder and of the installed
+"""A project of `squall new protocol`, `task` or `output`, from its making to a run: what the stories of the build folder and of the installed
 program both hold. All of it by the commands that squall prints, with nothing but a PATH."""
 import json
 import os

@@ -111,11 +111,11 @@ int run_program(int argc, char** argv) {
   schema->add_flag("--keys", options.keys_only, "a line for each key instead: map, key, type, meaning");
   with_environment(schema->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
 
-  CLI::App* create = app.add_subcommand("new", "something to begin with: squall new scenario NAME, or --from what a browser recorded; squall new protocol NAME; squall new task NAME");
-  create->add_option("KIND", options.new_kind, "scenario: a file that runs; protocol: a project of a plugin that builds and runs; task: users' behaviour in C++, and its scenario")
-      ->required()->check(CLI::IsMember({"scenario", "protocol", "task"}));
+  CLI::App* create = app.add_subcommand("new", "something to begin with: squall new scenario NAME, or --from what a browser recorded; squall new protocol NAME; squall new task NAME; squall new output NAME");
+  create->add_option("KIND", options.new_kind, "scenario: a file that runs; protocol: a project of a plugin that builds and runs; task: users' behaviour in C++, and its scenario; output: where a run's numbers go, in C++")
+      ->required()->check(CLI::IsMember({"scenario", "protocol", "task", "output"}));
   create->add_option("NAME", options.new_name,
-                     "scenario: file name, or - for stdout; with --from the recording's name when absent. protocol, task: folder, whose "
+                     "scenario: file name, or - for stdout; with --from the recording's name when absent. protocol, task, output: folder, whose "
                      "last part is the name of what it makes");
   CLI::Option* from_template = create->add_option("--template", options.new_template, "http, mqtt, tcp, udp, bulk, job or mixed");
   CLI::Option* from_recording = create->add_option("--from", options.recording, kFromHelp)->type_name("FILE.har")->excludes(from_template);

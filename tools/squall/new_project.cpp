@@ -1,5 +1,5 @@
-// squall new protocol NAME, squall new task NAME: a project of its own around a plugin, which builds, passes its tests and runs as
-// it is written.
+// squall new protocol NAME, squall new task NAME, squall new output NAME: a project of its own around a plugin, which builds, passes
+// its tests and runs as it is written.
 // What it writes is tools/squall/templates/KIND, in which every `acme` becomes the name.
 #include <fmt/format.h>
 
@@ -72,9 +72,11 @@ std::string with_name(std::string_view text, const std::string& name) {
   return result;
 }
 
+std::string with_article(const std::string& kind) { return (kind == "output" ? "an " : "a ") + kind; }
+
 /// What to do next with a project of that kind; {0} is its folder, {1} how the SDK is found when it is not by itself.
 std::string next_steps(std::string_view kind, const std::string& folder, const std::string& sdk) {
-  if (kind == "task") {
+  if (kind != "protocol") {   // its scenario names the source
     return fmt::format("  cd {0}\n"
                        "  python3 server.py &                   # a server to try it against\n"
                        "  squall run scenario.yaml              # compiles it when it has changed\n"
@@ -130,8 +132,8 @@ int new_project(const Options& options) {
   }
   if (!is_name(name)) {
     const std::string near = nearest_name(name);
-    fmt::print(stderr, "squall: '{}' cannot be a {}'s name: a to z first, then a to z, 0 to 9 and _, at most {} in all{}\n", name,
-               options.new_kind, kLongestName, near.empty() ? "" : fmt::format(" (such as {})", near));
+    fmt::print(stderr, "squall: '{}' cannot be the name of {}: a to z first, then a to z, 0 to 9 and _, at most {} in all{}\n", name,
+               with_article(options.new_kind), kLongestName, near.empty() ? "" : fmt::format(" (such as {})", near));
     return kBadCommandLine;
   }
   const auto toolbox = load_toolbox({});
@@ -160,7 +162,7 @@ int new_project(const Options& options) {
     fmt::print(stderr, "squall: cannot write {}\n", path.string());
     return kInternal;
   }
-  fmt::print("{0}: a {1} plugin that builds and runs as it is; {0}/{2}.cpp is where to begin. Next:\n{3}", folder.string(), options.new_kind,
+  fmt::print("{0}: {1} plugin that builds and runs as it is; {0}/{2}.cpp is where to begin. Next:\n{3}", folder.string(), with_article(options.new_kind),
              name, next_steps(options.new_kind, folder.string(), sdk_hint()));
   return 0;
 }

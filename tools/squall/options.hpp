@@ -43,7 +43,7 @@ struct Options {
   bool keys_only = false;
 
   // squall new KIND NAME
-  std::string new_kind;                          // scenario, or a kind of project: protocol, task
+  std::string new_kind;                          // scenario, or a kind of project: protocol, task, output
   std::string new_name, new_template = "http";   // without a name: the recording's
   std::optional<std::string> recording;          // --from, a HAR file
   bool assets = false, all_hosts = false;        // of the recording
