@@ -148,9 +148,13 @@ void Controller::stop_all(std::int64_t drain_ns, std::int64_t grace_ns) {
   for (std::uint32_t shard = 0; shard < options_.shards; ++shard) link_.stop(shard, drain_ns, grace_ns);
 }
 
+void Controller::end() {
+  if (!std::exchange(has_end_, true)) note("end", "");
+}
+
 RunResult Controller::result() {
   SQUALL_ASSERT(is_finished() || !facts_.internal_error.empty());
-  if (!std::exchange(end_noted_, true)) note("end", "");
+  end();
   RunResult result;
   result.snapshot = snapshot();
   result.thresholds = judge_.judge(result.snapshot);

@@ -70,6 +70,8 @@ class Controller final : public Uplink {
   const std::vector<JournalEntry>& journal() const { return journal_; }
   RunFacts& facts() { return facts_; }
 
+  /// The journal's last line, which result() writes when nobody has: for those whom the verdict has to wait for.
+  void end();
   /// Judged at the end. REQUIRES: is_finished(), or facts().internal_error says why not.
   RunResult result();
 
@@ -92,9 +94,8 @@ class Controller final : public Uplink {
   std::int64_t measured_until_ns_ = 0;
   std::uint32_t finished_shards_ = 0;
   std::uint32_t stops_asked_ = 0;
-  bool is_stopping_ = false;
+  bool is_stopping_ = false, has_end_ = false;
   bool warmup_noted_ = false;
-  bool end_noted_ = false;
 };
 
 }  // namespace squall

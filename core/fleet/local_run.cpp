@@ -101,10 +101,15 @@ class LocalRun final : public ShardLink {
     if (!start_error_.empty()) return Error{start_error_};
     if (!is_abandoned_) look_for_traces(state_before, files_before);
     controller_->tick(run_time());
-    RunResult result = controller_->result();
     for (auto& window : controller_->take_windows()) keep_window(std::move(window));
-    if (outputs_) {
-      outputs_->finish(result.journal);
+    controller_->end();
+    std::vector<OutputAccount> accounts;
+    if (outputs_) {   // before the verdict, which is about what they lost, too
+      outputs_->finish(controller_->journal());
+      accounts = outputs_->accounts();
+      for (const OutputAccount& account : accounts) {
+        if (std::string loss = account.loss(); !loss.empty()) controller_->facts().output_losses.push_back(std::move(loss));
+      }
       for (const std::string& fault : outputs_->faults()) {
         controller_->facts().plugin_faults.push_back(fault);
         controller_->note("plugin_fault", fault);
@@ -113,11 +118,11 @@ class LocalRun final : public ShardLink {
         controller_->facts().internal_error = fallen;
         is_abandoned_ = true;
       }
-      if (!outputs_->faults().empty() || is_abandoned_) result = controller_->result();
-      result.outputs = outputs_->accounts();
     }
+    RunResult result = controller_->result();
     result.records = shared_.record_totals();
     result.is_abandoned = is_abandoned_;
+    result.outputs = std::move(accounts);
     info.scenario = plan_.scenario().name;
     info.file = plan_.scenario().file;
     info.seed = plan_.scenario().seed;

@@ -111,8 +111,12 @@ class OutputRunner::Io {
       Output& own = *static_cast<Written*>(handle)->output;
       own.io->on_written(own, delivery);
     };
-    output->closed.done = [](sq_done* handle, sq_status, sq_str) {
-      static_cast<Written*>(handle)->output->is_closed = true;
+    output->closed.done = [](sq_done* handle, sq_status status, sq_str why) {
+      Output& own = *static_cast<Written*>(handle)->output;
+      own.is_closed = true;
+      if (status >= SQ_OK) return;
+      own.account.ended_badly = true;
+      own.account.error = why.len > 0 ? std::string(to_view(why)) : fmt::format("it could not close (status {})", status);
     };
     on_loop([&] {
       static const Scenario no_scenario;
@@ -209,6 +213,11 @@ class OutputRunner::Io {
     on_loop([&] {
       for (const Loop::Fault& fault : loop_.faults()) {
         faults_.push_back(fault.count > 1 ? fmt::format("{} ({} times)", fault.text, fault.count) : fault.text);
+      }
+      for (auto& output : outputs_) {
+        if (output->is_closed) continue;
+        output->account.ended_badly = true;
+        output->account.error = fmt::format("it did not close within {} s", kCloseLimit.count());
       }
     });
   }
@@ -346,6 +355,12 @@ void add_metrics(Batch& batch, const Plan& plan, const MergedWindow& window, boo
 }
 
 }  // namespace
+
+std::string OutputAccount::loss() const {
+  const std::uint64_t lost = rejected + dropped;
+  if (lost == 0 && !ended_badly) return "";
+  return fmt::format("{}{}: {}", name, lost > 0 ? fmt::format(": {} of {} items", lost, accepted) : "", error.empty() ? "no reason was given" : error);
+}
 
 OutputRunner::OutputRunner() : io_(std::make_unique<Io>()) {}
 OutputRunner::~OutputRunner() = default;

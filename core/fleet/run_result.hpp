@@ -32,6 +32,10 @@ struct OutputAccount {
   std::string name;
   std::uint64_t accepted = 0, delivered = 0, rejected = 0, spooled = 0, dropped = 0;
   std::string error;           // the last one
+  bool ended_badly = false;    // it could not close: what was delivered may not be where it should
+
+  /// What it lost and why, in a few words; "" when nothing was.
+  std::string loss() const;
 };
 
 struct RunInfo {

@@ -1,9 +1,11 @@
 """The program as a script sees it: exit codes, where output goes, what a wrong call says."""
 import json
+import os
 import pathlib
 import signal
 import subprocess
 import tempfile
+import threading
 
 from program import SQUALL, check, conclude, http_server, https_server, squall
 
@@ -129,6 +131,22 @@ thresholds: [ "count(page) >= 1" ]
     check(result.returncode == 104 and "which file" in result.stderr, f"-o jsonl without a file: {result.stderr}")
     squall("run", str(good), "-q", "-o", "jsonl", "--results", str(folder / "with-samples"))
     check((folder / "with-samples" / "samples.jsonl").stat().st_size > 0, "… and with a folder for results")
+
+    # An output whose reader has gone: told, and with --strict-outputs an exit code.
+    for words, code in (([], 0), (["--strict-outputs"], 111)):
+        pipe = folder / "pipe"
+        os.mkfifo(pipe)
+        reader = threading.Thread(target=lambda: open(pipe).readline(), daemon=True)   # the first line, and no other
+        reader.start()
+        result = squall("run", str(good), "--json", "-q", "-o", f"jsonl={pipe}", "-d", "2s", *words)
+        reader.join(30)
+        pipe.unlink()
+        document = json.loads(result.stdout)
+        account, said = document["outputs"][0], document["reasons"] if code else document["generator"]["warnings"]
+        check(result.returncode == code and account["accepted"] == account["delivered"] + account["rejected"] and account["rejected"] > 0,
+              f"a lost reader {words}: {result.returncode}, {account}")
+        check(f"output lost data: jsonl: {account['rejected']} of {account['accepted']} items: cannot write {pipe}: Broken pipe" in said,
+              f"a lost reader {words}: {said}")
 
     # Failures and thresholds.
     check(squall("get", address + "/broken", "-d", "1s").returncode == 99, "nothing succeeded ends 99")
