@@ -32,6 +32,19 @@ LoadModel model_of(const Load& load) {
   }
 }
 
+/// Of what a plugin reports outside its calls, in this population.
+SeriesKey delivery_key(const PopulationSpec& population, const DeliveryName& name) {
+  SeriesKey key;
+  key.population = population.name;
+  key.name = name.name;
+  key.operation = name.operation;
+  key.type = "delivery";
+  key.model = model_of(population.load);
+  key.kind = SeriesKind::delivery;
+  key.background = population.background;
+  return key;
+}
+
 }  // namespace
 
 SeriesKey series_key(const PopulationSpec& population, const Task* task, const std::string& part, const std::string& name,
@@ -327,17 +340,7 @@ class Plan::Builder final : public StepBinder {
 
   void add_deliveries(const PopulationSpec& spec) {
     auto& places = plan_.delivery_series_.emplace_back();
-    for (const DeliveryName& name : delivery_names()) {
-      SeriesKey key;
-      key.population = spec.name;
-      key.name = name.name;
-      key.operation = name.operation;
-      key.type = "delivery";
-      key.model = model_of(spec.load);
-      key.kind = SeriesKind::delivery;
-      key.background = spec.background;
-      places.push_back(plan_.series_->intern(std::move(key)));
-    }
+    for (const DeliveryName& name : delivery_names()) places.push_back(plan_.series_->intern(delivery_key(spec, name)));
   }
 
   void compile(const Steps& steps, bool must_hold, Program& program) {
@@ -516,7 +519,9 @@ std::unique_ptr<Plan> Plan::make(const Scenario& scenario, const Registry& regis
 
 std::uint32_t Plan::delivery_series(std::uint32_t population, std::uint32_t handle) const {
   const auto& places = delivery_series_[population];
-  return handle < places.size() ? places[handle] : kNone;
+  if (handle < places.size()) return places[handle];
+  const auto names = delivery_names();   // made by shard_open or later
+  return handle < names.size() ? series_->intern(delivery_key(*populations_[population].spec, names[handle])) : kNone;
 }
 
 Plan::~Plan() {

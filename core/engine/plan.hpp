@@ -136,7 +136,8 @@ class Plan {
   LateBindings& late() const { return *late_; }
   const std::vector<BudgetPlan>& budgets() const { return budgets_; }
   SeriesTable& series() const { return *series_; }
-  /// Series of what a plugin reports outside its calls; kNone for a handle made after the plan.
+  /// Series of what a plugin reports outside its calls; kNone for a handle that nobody has. Looks texts up for one that
+  /// was made after the plan: the caller keeps what it gets. [any]
   std::uint32_t delivery_series(std::uint32_t population, std::uint32_t handle) const;
 
   /// Warm-up and steady time; kNeverNs when the run ends with its populations.

@@ -54,7 +54,7 @@ struct Shard::Closing : sq_done {
 Shard::Shard(const Plan& plan, const SlotTable& slots, Loop& loop, Uplink& uplink, SharedData& shared,
              ShardOptions options)
     : plan_(plan), slots_(slots), loop_(loop), uplink_(uplink), shared_(shared), options_(options),
-      recorder_(recorder_options(plan, options.index)), protocols_(plan.protocols().size()) {
+      recorder_(recorder_options(plan, options.index)), protocols_(plan.protocols().size()), deliveries_(plan.populations().size()) {
   handle_.loop = &loop;
   handle_.shard = this;
   handle_.number = options.index;
@@ -332,6 +332,7 @@ void Shard::fill_gauges() {
     counts.reused = counters[target].reused;
     counts.closed_by_peer = counters[target].closed_by_peer;
     counts.failed = counters[target].failed;
+    counts.icmp_errors = counters[target].icmp_errors;
   }
 }
 

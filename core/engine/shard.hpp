@@ -134,6 +134,7 @@ class Shard final {
   const Plugin* plugin_of(const Call& call) const { return plan_.protocols()[call.operation->protocol].plugin; }
   void on_deadline(Call& call);
   void limit(Call& call, std::uint64_t at_ns);
+  std::uint32_t delivery_series(std::uint32_t population, std::uint32_t handle);
   void record_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t due_ns, std::uint64_t end_ns,
                        std::uint32_t outcome, std::uint32_t kind, std::uint64_t bytes);
   void count_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t count);
@@ -187,6 +188,7 @@ class Shard final {
   std::unique_ptr<ShardNet> net_;
   CallPool calls_;
   std::vector<ProtocolShard> protocols_;
+  std::vector<std::vector<std::uint32_t>> deliveries_;   // series by population, handle, as far as asked for
   std::vector<std::unique_ptr<Population>> populations_;
   std::vector<BudgetPlace> budgets_;
   std::vector<DatasetReader> data_readers_;

@@ -249,6 +249,12 @@ bool Shard::knows_session(std::uint64_t session) const {
   return id.population < populations_.size() && id.index < plan_.populations()[id.population].users;
 }
 
+std::uint32_t Shard::delivery_series(std::uint32_t population, std::uint32_t handle) {
+  auto& known = deliveries_[population];
+  while (known.size() <= handle) known.push_back(plan_.delivery_series(population, static_cast<std::uint32_t>(known.size())));
+  return known[handle];
+}
+
 void Shard::record_delivery(std::uint64_t session, std::uint32_t handle, std::uint64_t due_ns,
                             std::uint64_t end_ns, std::uint32_t outcome, std::uint32_t kind,
                             std::uint64_t bytes) {
@@ -259,8 +265,7 @@ void Shard::record_delivery(std::uint64_t session, std::uint32_t handle, std::ui
   if (due_ns >> kTimeBits || end_ns > loop_.read_ns() || bytes >> kBytesBits) {
     return loop_.plugin_fault("samples.record() of times or bytes that cannot be");
   }
-  const std::uint32_t population = SessionId::of(session).population;
-  const std::uint32_t series = plan_.delivery_series(population, handle);
+  const std::uint32_t series = delivery_series(SessionId::of(session).population, handle);
   if (series == kNone) return;
   Sample sample;
   sample.series = series;
@@ -278,8 +283,7 @@ void Shard::count_delivery(std::uint64_t session, std::uint32_t handle, std::uin
   if (!knows_session(session) || count >> kBytesBits) {
     return loop_.plugin_fault("samples.count() of an unknown session, or of more than can be");
   }
-  const std::uint32_t population = SessionId::of(session).population;
-  const std::uint32_t series = plan_.delivery_series(population, handle);
+  const std::uint32_t series = delivery_series(SessionId::of(session).population, handle);
   if (series == kNone) return;
   recorder_.count(series, run_time(loop_.turn_ns()), count);
 }

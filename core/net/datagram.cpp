@@ -29,16 +29,17 @@ void enlarge_buffers(int fd) {
 
 }  // namespace
 
-DatagramSocket::DatagramSocket(ShardNet::Parts& parts, const Target& target, const sq_dgram_events* events,
-                               void* context)
-    : parts_(parts), target_(target), events_(events), context_(context), plugin_(PluginTurn::now().plugin) {
+DatagramSocket::DatagramSocket(ShardNet::Parts& parts, const Target& target, std::uint64_t session,
+                               const sq_dgram_events* events, void* context)
+    : parts_(parts), target_(target), session_(session), events_(events), context_(context), plugin_(PluginTurn::now().plugin) {
   later_.socket = waiter_.socket = this;
   later_.run = [](Deferred& node) noexcept { static_cast<Later&>(node).socket->run_deferred(); };
   waiter_.answered = [](AddressWaiter& waiter, const Failure& failure) noexcept {
     DatagramSocket& self = *static_cast<Waiter&>(waiter).socket;
     const auto* addresses = self.parts_.addresses.known(self.target_);
-    if (failure.kind != SQ_K_NONE || !addresses || self.open_socket(addresses->front()) != SQ_OK)
-      self.report_later(EHOSTUNREACH);
+    if (failure.kind != SQ_K_NONE || !addresses) return self.report_later(EHOSTUNREACH);
+    const sq_status status = self.open_socket(addresses->front());
+    if (status != SQ_OK) self.report_later(status == SQ_E_LIMIT ? EMFILE : EHOSTUNREACH);
   };
   parts_.link(*this);
 }
@@ -59,7 +60,7 @@ sq_status DatagramSocket::open_socket(const Address& address) {
   fd_ = ::socket(address.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
   if (fd_ < 0) return errno == EMFILE || errno == ENFILE ? SQ_E_LIMIT : SQ_E_IO;
   enlarge_buffers(fd_);
-  const Address* source = target_.source(0);
+  const Address* source = target_.source(session_);
   if ((source && ::bind(fd_, source->data(), source->size()) != 0) ||
       ::connect(fd_, address.data(), address.size()) != 0 ||
       !(watch_ = parts_.reactor.watch(
@@ -73,6 +74,8 @@ sq_status DatagramSocket::open_socket(const Address& address) {
     return SQ_E_IO;
   }
   ++counters().opened;
+  is_open_untold_ = true;
+  if (!later_.queued) parts_.environment.defer(later_);
   return SQ_OK;
 }
 
@@ -111,6 +114,7 @@ std::int32_t DatagramSocket::send(const sq_buf* packets, std::uint32_t count) {
     // An ICMP answer to an earlier packet is reported by the next call, which has sent nothing:
     // the packets are still good.
     if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH) {
+      ++counters().icmp_errors;
       report_later(errno);
       if (std::exchange(has_refused, true)) break;
       continue;
@@ -129,7 +133,10 @@ void DatagramSocket::ready(std::uint32_t events) {
     int error = 0;
     socklen_t length = sizeof error;
     getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
-    if (error != 0 && events_->on_error) events_->on_error(context_, this, error);
+    if (error != 0) {
+      ++counters().icmp_errors;
+      tell_error(error);
+    }
     if (is_closed_) return;
   }
   if (events & SQ_FD_READ) receive();
@@ -148,7 +155,11 @@ void DatagramSocket::receive() {
     }
     const int count = ::recvmmsg(fd_, headers, kBatch, MSG_DONTWAIT, nullptr);
     if (count <= 0) {
-      if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) tell_error(errno);
+      if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        const int error = errno;
+        ++counters().icmp_errors;
+        tell_error(error);
+      }
       return;
     }
     sq_buf packets[kBatch];
@@ -178,7 +189,15 @@ void DatagramSocket::run_deferred() {
     delete this;
     return;
   }
+  if (std::exchange(is_open_untold_, false)) tell_open();
+  if (is_closed_) return;   // by what it was told; it is deferred again, and ends then
   if (const int error = std::exchange(error_, 0); error != 0) tell_error(error);
+}
+
+void DatagramSocket::tell_open() {
+  if (!events_->on_open) return;
+  const PluginTurn turn(plugin_, "on_open");
+  events_->on_open(context_, this);
 }
 
 void DatagramSocket::tell_error(int sys_errno) {

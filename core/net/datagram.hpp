@@ -16,13 +16,13 @@ struct Plugin;
 
 class DatagramSocket : public ::sq_dgram {
  public:
-  DatagramSocket(ShardNet::Parts& parts, const Target& target, const sq_dgram_events* events, void* context);
+  DatagramSocket(ShardNet::Parts& parts, const Target& target, std::uint64_t session, const sq_dgram_events* events, void* context);
   ~DatagramSocket();
   DatagramSocket(const DatagramSocket&) = delete;
   DatagramSocket& operator=(const DatagramSocket&) = delete;
 
-  /// SQ_OK also while the target's name is still being looked up: send() takes nothing until then.
-  /// A name that cannot be resolved is reported by on_error(EHOSTUNREACH).
+  /// SQ_OK also while the target's name is still being looked up: send() takes nothing until on_open, which comes in any
+  /// case. A name that cannot be resolved is reported by on_error(EHOSTUNREACH), without it.
   sq_status open();
   /// How many of the packets the kernel took (0 when its buffer is full), or a status < 0 when the
   /// first one failed for good; its cause then comes by on_error, too.
@@ -41,6 +41,7 @@ class DatagramSocket : public ::sq_dgram {
   void receive();
   void report_later(int sys_errno);
   void tell_error(int sys_errno);
+  void tell_open();
   void run_deferred();
   TargetCounters& counters();
 
@@ -49,12 +50,14 @@ class DatagramSocket : public ::sq_dgram {
 
   ShardNet::Parts& parts_;
   const Target& target_;
+  const std::uint64_t session_;
   const sq_dgram_events* const events_;
   void* const context_;
   const Plugin* const plugin_;        // whose it is
   Watch* watch_ = nullptr;
   int fd_ = -1;
   int error_ = 0;                     // to be reported from the loop
+  bool is_open_untold_ = false;       // as well
   bool is_closed_ = false;
   DatagramSocket* previous_ = nullptr;
   DatagramSocket* next_ = nullptr;

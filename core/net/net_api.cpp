@@ -91,13 +91,13 @@ constexpr sq_stream_api kStreamApi{sizeof(sq_stream_api), 0, stream_connect, str
 
 // ---- squall.datagram/1 --------------------------------------------------------------------------
 
-sq_status datagram_open(sq_shard* shard, const sq_target* target, const sq_dgram_events* events, void* ctx,
+sq_status datagram_open(sq_shard* shard, const sq_target* target, std::uint64_t session, const sq_dgram_events* events, void* ctx,
                         sq_dgram** out) noexcept {
   if (!shard || !shard->net || !target || !events || !SQ_HAS(events, on_error) || events->flags || !events->on_receive || !out) return SQ_E_INVALID;
   if (!is_own_thread(shard, "datagram.open")) return SQ_E_STATE;
   const Target& to = target_of(target);
   if (!is_listed(*shard->net, to) || !to.url().is_datagram()) return SQ_E_INVALID;
-  auto* socket = new DatagramSocket(shard->net->parts(), to, events, ctx);
+  auto* socket = new DatagramSocket(shard->net->parts(), to, session, events, ctx);
   if (const sq_status status = socket->open(); status != SQ_OK) {
     delete socket;
     return status;

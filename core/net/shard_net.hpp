@@ -28,6 +28,7 @@ struct TargetCounters {
   std::uint64_t sent_bytes = 0, received_bytes = 0;
   std::uint64_t wire_sent_bytes = 0, wire_received_bytes = 0;
   std::uint64_t packets_sent = 0, packets_received = 0;   // datagrams
+  std::uint64_t icmp_errors = 0;     // that the kernel told of: nobody listens, no way there; a host sends few of them
 };
 
 class ShardNet {

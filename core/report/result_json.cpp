@@ -237,7 +237,8 @@ std::string result_json(const RunResult& result) {
   list = Json::array();
   for (const TargetConnections& target : snapshot.connections) {
     list.push_back({{"target", target.target}, {"opened", target.counts.opened}, {"reused", target.counts.reused},
-                    {"closed_by_peer", target.counts.closed_by_peer}, {"failed", target.counts.failed}});
+                    {"closed_by_peer", target.counts.closed_by_peer}, {"failed", target.counts.failed},
+                    {"icmp_errors", target.counts.icmp_errors}});
   }
   document["connections"] = std::move(list);
   list = Json::array();

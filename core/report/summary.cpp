@@ -148,9 +148,10 @@ void add_generator(std::string& out, const RunResult& result) {
   }
   for (const TargetConnections& target : result.snapshot.connections) {
     if (target.counts.opened + target.counts.failed == 0) continue;
-    out += fmt::format("connections {}: {} opened, {} reused, {} closed by the peer, {} failed\n",
+    out += fmt::format("connections {}: {} opened, {} reused, {} closed by the peer, {} failed{}\n",
                        printable(target.target), count_text(target.counts.opened), count_text(target.counts.reused),
-                       count_text(target.counts.closed_by_peer), count_text(target.counts.failed));
+                       count_text(target.counts.closed_by_peer), count_text(target.counts.failed),
+                       target.counts.icmp_errors ? fmt::format(", {} ICMP errors", count_text(target.counts.icmp_errors)) : "");
   }
   for (const OutputAccount& output : result.outputs) {
     out += fmt::format("output {}: {} accepted = {} delivered + {} rejected + {} spooled + {} dropped{}\n",

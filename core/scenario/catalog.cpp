@@ -94,7 +94,7 @@ std::vector<std::string> schemes_of(std::string_view protocol) {
   if (protocol == "udp") return {"udp"};
   if (protocol == "ws") return {"ws", "wss", "http", "https"};
   if (protocol == "job") return {};
-  return {std::string(protocol), std::string(protocol) + "s"};
+  return {"tcp", "tls", "udp"};   // of other plugins': their streams and datagrams go to these
 }
 
 }  // namespace squall

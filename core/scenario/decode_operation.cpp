@@ -159,7 +159,7 @@ void Decoder::decode_address(const Node& key, const Node* to, const std::string&
     else if (must_have && fitting.empty()) {
       if (!has_bad_targets_)
         error(key, fmt::format("'{}' has nowhere to go: no target is {}", key.text, says()), "list one under `targets`");
-    } else if (must_have || fitting.size() > 1) {
+    } else if (must_have) {   // of another plugin nobody knows whether it has a target: it says so in prepare
       std::vector<std::string> names;
       for (const std::uint32_t i : fitting) names.push_back(scenario_.targets[i].name);
       error(key, fmt::format("'{}' needs 'to': more than one target fits", key.text), fmt::format("one of {}", fmt::join(names, ", ")));

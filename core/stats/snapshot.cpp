@@ -33,6 +33,7 @@ ConnectionCounts& ConnectionCounts::operator+=(const ConnectionCounts& other) {
   reused += other.reused;
   closed_by_peer += other.closed_by_peer;
   failed += other.failed;
+  icmp_errors += other.icmp_errors;
   return *this;
 }
 

@@ -199,6 +199,11 @@ std::string seconds(std::uint64_t ns) { return number(static_cast<double>(ns) * 
 
 // What does not make a run worthless, and must not go unsaid.
 void warn(const Snapshot& snapshot, const RunFacts& facts, std::vector<std::string>& warnings) {
+  for (const TargetConnections& target : snapshot.connections) {
+    if (target.counts.icmp_errors == 0) continue;
+    warnings.push_back("datagrams to '" + target.target + "' did not arrive: " + std::to_string(target.counts.icmp_errors) +
+                       " ICMP errors, of which hosts send few a second; a step that waits for no answer does not see them");
+  }
   std::string names;
   std::uint64_t cut = 0, longest_ns = 0;
   for (const SeriesTotals& series : snapshot.series) {

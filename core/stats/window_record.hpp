@@ -98,6 +98,7 @@ struct ConnectionCounts {
   std::uint64_t reused = 0;
   std::uint64_t closed_by_peer = 0;
   std::uint64_t failed = 0;
+  std::uint64_t icmp_errors = 0;   // of datagrams
   ConnectionCounts& operator+=(const ConnectionCounts& other);
   friend bool operator==(const ConnectionCounts&, const ConnectionCounts&) = default;
 };

@@ -13,7 +13,6 @@ using plugin::host;
 using plugin::view;
 
 constexpr size_t kMaxPayload = 65'507;          // UDP over IPv4: 65,535 less 20 and 8 of headers
-constexpr uint64_t kOpeningStepNs = 1'000'000;  // between looks at a socket that is not up yet
 
 Failure failure_of(int error) {
   switch (error) {
@@ -76,7 +75,7 @@ void Channel::on_error(void* self, sq_dgram*, int32_t error) noexcept {
   static_cast<Channel*>(self)->failed(error);
 }
 
-void Channel::on_timer(void* self) noexcept {
+void Channel::on_open(void* self, sq_dgram*) noexcept {
   Channel& channel = *static_cast<Channel*>(self);
   channel.is_opening_ = false;
   channel.send_waiting();
@@ -84,8 +83,7 @@ void Channel::on_timer(void* self) noexcept {
 
 void Channel::close_socket() {
   if (socket_) host.datagram->close(std::exchange(socket_, nullptr));
-  has_sent_ = is_opening_ = false;
-  timer_.disarm();
+  is_opening_ = false;
 }
 
 void Channel::submit(Exchange* exchange) {
@@ -145,7 +143,7 @@ void Channel::answered(const sq_buf& packet) {
 /// An error ends the question that is out, or all who wait for a socket that never came up.  With
 /// neither it belongs to an earlier udp.send, whose call has ended.
 void Channel::failed(int32_t error) {
-  const bool never_came_up = socket_ && !has_sent_;
+  const bool never_came_up = socket_ && is_opening_;
   if (Exchange* exchange = std::exchange(asked_, nullptr)) {
     close_socket();
     fail(exchange, failure_of(error));
@@ -169,19 +167,16 @@ Channel::Sent Channel::transmit(Exchange* exchange) {
   exchange->phases.mark(exchange->call, SQ_PH_WAIT_CONN, now());
   Failure failure = exchange->has_packet ? Failure{} : gather_payload(exchange);
   if (failure.kind == SQ_K_NONE && !socket_) {
-    const sq_status status = host.datagram->open(shard_, target_, &kEvents, this, &socket_);
-    if (status != SQ_OK) {
-      socket_ = nullptr;
-      failure = open_failure(status);
+    const sq_status status = host.datagram->open(shard_, target_, session_, &kEvents, this, &socket_);
+    if (status == SQ_OK) {
+      is_opening_ = true;
+      return Sent::kNotYet;
     }
+    socket_ = nullptr;
+    failure = open_failure(status);
   }
   if (failure.kind == SQ_K_NONE) {
     const int32_t taken = host.datagram->send(socket_, &exchange->packet, 1);
-    if (taken == 0 && !has_sent_) {
-      is_opening_ = true;
-      timer_.set_at(now() + kOpeningStepNs);
-      return Sent::kNotYet;
-    }
     if (taken == 0) failure = failure_of(ENOBUFS);
     if (taken < 0) {
       failure = send_failure(taken);
@@ -192,7 +187,6 @@ Channel::Sent Channel::transmit(Exchange* exchange) {
     fail(exchange, failure);
     return Sent::kFailed;
   }
-  has_sent_ = true;
   exchange->call->bytes_out = exchange->packet.len;
   exchange->phases.mark(exchange->call, SQ_PH_SEND, now());
   return Sent::kYes;

@@ -37,8 +37,8 @@ struct Failure {
 
 class Channel {
  public:
-  Channel(sq_shard* shard, const sq_target* target)
-      : shard_(shard), target_(target), timer_(shard, &Channel::on_timer, this) {}
+  Channel(sq_shard* shard, const sq_target* target, uint64_t session)
+      : shard_(shard), target_(target), session_(session) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel() { close_socket(); }
@@ -50,10 +50,10 @@ class Channel {
  private:
   enum class Sent { kYes, kNotYet, kFailed };
 
+  static void on_open(void* self, sq_dgram*) noexcept;
   static void on_receive(void* self, sq_dgram*, const sq_buf* packets, uint32_t n) noexcept;
   static void on_error(void* self, sq_dgram*, int32_t error) noexcept;
-  static void on_timer(void* self) noexcept;
-  static constexpr sq_dgram_events kEvents{sizeof(sq_dgram_events), 0, on_receive, on_error};
+  static constexpr sq_dgram_events kEvents{sizeof(sq_dgram_events), 0, on_open, on_receive, on_error};
 
   uint64_t now() const { return plugin::host.loop->now_ns(shard_); }
   void close_socket();
@@ -66,12 +66,11 @@ class Channel {
 
   sq_shard* shard_;
   const sq_target* target_;
+  uint64_t session_;
   sq_dgram* socket_ = nullptr;
-  bool has_sent_ = false;    // this socket: its target is known
-  bool is_opening_ = false;  // it is not yet, and the timer looks again
+  bool is_opening_ = false;  // on_open comes, or on_error
   Exchange* asked_ = nullptr;
   std::deque<Exchange*> waiting_;
-  plugin::Timer timer_;
 };
 
 }  // namespace squall::udp

@@ -68,7 +68,7 @@ struct Shard {
 };
 
 struct Session {
-  Session(Shard& owner, uint64_t) : shard(owner) {}
+  Session(Shard& owner, uint64_t number) : shard(owner), id(number) {}
 
   void start(const Prepared& prepared, const sq_value* values, sq_call* call) {
     const sq_target* target = prepared.args.target(values);
@@ -113,10 +113,11 @@ struct Session {
   Channel& channel_to(const sq_target* target) {
     for (const auto& channel : channels)
       if (channel->target() == target) return *channel;
-    return *channels.emplace_back(std::make_unique<Channel>(shard.shard, target));
+    return *channels.emplace_back(std::make_unique<Channel>(shard.shard, target, id));
   }
 
   Shard& shard;
+  const uint64_t id;
   std::vector<std::unique_ptr<Channel>> channels;  // a handful: one for each target of the user
 };
 

@@ -180,8 +180,8 @@ void keep_packets(void* context, sq_dgram* socket, const sq_buf* packets, uint32
   end(session);
 }
 void ignore_packets(void*, sq_dgram*, const sq_buf*, uint32_t) noexcept {}
-constexpr sq_dgram_events kKeepsPackets{sizeof(sq_dgram_events), 0, keep_packets, nullptr};
-constexpr sq_dgram_events kIgnores{sizeof(sq_dgram_events), 0, ignore_packets, nullptr};
+constexpr sq_dgram_events kKeepsPackets{sizeof(sq_dgram_events), 0, nullptr, keep_packets, nullptr};
+constexpr sq_dgram_events kIgnores{sizeof(sq_dgram_events), 0, nullptr, ignore_packets, nullptr};
 
 bool open_socket(Session& session, const sq_dgram_events* events) {
   session.tries = 0;

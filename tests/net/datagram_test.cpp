@@ -52,6 +52,7 @@ struct Socket {
   explicit Socket(Shard& shard, const Target& target) {
     static const sq_dgram_events events{
         sizeof(sq_dgram_events), 0,
+        [](void* ctx, sq_dgram*) noexcept { ++static_cast<Socket*>(ctx)->opens; },
         [](void* ctx, sq_dgram*, const sq_buf* packets, std::uint32_t n) noexcept {
           auto& self = *static_cast<Socket*>(ctx);
           EXPECT_FALSE(self.is_closed);
@@ -61,7 +62,7 @@ struct Socket {
         [](void* ctx, sq_dgram*, std::int32_t error) noexcept {
           static_cast<Socket*>(ctx)->errors.push_back(error);
         }};
-    status = datagram_api()->open(&shard, &target, &events, this, &handle);
+    status = datagram_api()->open(&shard, &target, 1, &events, this, &handle);
   }
   ~Socket() { close(); }
   void close() {
@@ -75,6 +76,7 @@ struct Socket {
   sq_dgram* handle = nullptr;
   sq_status status;
   bool is_closed = false;
+  int opens = 0;
   std::vector<std::string> received;
   std::vector<int> errors;
 };
@@ -138,6 +140,24 @@ TEST(Datagram, NobodyThereIsReportedByIcmp) {
   // The error of the last batch does not cost the next one a packet.
   EXPECT_EQ(socket.send({"a"}), 1);
   EXPECT_EQ(socket.send({"b", "c"}), 2);
+  EXPECT_EQ(socket.opens, 1);
+  ASSERT_TRUE(shard.loop.until([&] { return shard.net->counters()[0].icmp_errors >= 2; }));
+}
+
+TEST(Datagram, IsToldThatItIsOpenAndNeverFromInside) {
+  Station station;
+  Shard shard;
+  const Target& target = shard.add(station.url());
+  shard.start();
+  Socket socket(shard, target);
+  EXPECT_EQ(socket.opens, 0);
+  ASSERT_TRUE(shard.loop.until([&] { return socket.opens > 0; }));
+  Socket left(shard, target);
+  left.close();
+  ASSERT_TRUE(shard.loop.until([&] { return shard.net->counters()[0].closed == 1; }));
+  shard.loop.turn(0);
+  EXPECT_EQ(left.opens, 0);
+  EXPECT_EQ(socket.opens, 1);
 }
 
 TEST(Datagram, NothingComesAfterClose) {

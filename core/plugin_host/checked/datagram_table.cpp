@@ -35,7 +35,12 @@ void on_error(void* context, sq_dgram*, std::int32_t sys_errno) noexcept {
   if (own.events->on_error) own.events->on_error(own.context, own.handle, sys_errno);
 }
 
-constexpr sq_dgram_events kEvents{sizeof(sq_dgram_events), 0, on_receive, on_error};
+void on_open(void* context, sq_dgram*) noexcept {
+  const auto& own = *static_cast<const Socket*>(context);
+  if (own.events->on_open) own.events->on_open(own.context, own.handle);
+}
+
+constexpr sq_dgram_events kEvents{sizeof(sq_dgram_events), 0, on_open, on_receive, on_error};
 
 bool are_sound(const sq_dgram_events* events) {
   return must(events, "datagram.open() without events") &&
@@ -44,14 +49,15 @@ bool are_sound(const sq_dgram_events* events) {
          must(events->on_receive, "datagram.open(): events without on_receive");
 }
 
-sq_status open(sq_shard* shard, const sq_target* target, const sq_dgram_events* events, void* context, sq_dgram** out) noexcept {
+sq_status open(sq_shard* shard, const sq_target* target, std::uint64_t session, const sq_dgram_events* events, void* context,
+               sq_dgram** out) noexcept {
   if (!must(shard, "datagram.open() without a shard") || !must(target, "datagram.open() without a target") ||
       !must(out, "datagram.open() without room for its socket") || !are_sound(events)) {
     return SQ_E_INVALID;
   }
   const auto own = std::make_shared<Socket>(Socket{events, context});
   own->handle = sockets().add(own);
-  const sq_status status = host.datagrams->open(shard, target, &kEvents, own.get(), &own->real);
+  const sq_status status = host.datagrams->open(shard, target, session, &kEvents, own.get(), &own->real);
   if (status == SQ_OK) *out = own->handle;
   else sockets().end(own->handle);
   return status;

@@ -158,14 +158,14 @@ TEST_F(Udp, CallsWaitInOrderForASocketThatIsNotUpYet) {
   user.cancel(start("request", "x"));  // and is given up
   host.run();
   EXPECT_EQ(first.outcome, uint32_t{SQ_OUT_OK});
-  host.network.dgram_send_limit = 0;  // as while a name is looked up
+  host.network.resolve_ns = 6'000'000;
   fake::Call& second = start("send", "2");
   fake::Call& third = start("request", "3");
   fake::Call& fourth = start("send", "4");
   host.advance(5'500'000);
   EXPECT_FALSE(second.completed);
   sq_dgram& socket = host.dgram(host.dgram_count() - 1);
-  socket.send_limit = INT32_MAX;
+  EXPECT_EQ(socket.session, 7u);
   host.advance(1'000'000);
   EXPECT_EQ(socket.sent, (std::vector<std::string>{"2", "3", "4"}));
   EXPECT_EQ(second.phase_ns[SQ_PH_WAIT_CONN], 6'000'000u);
@@ -176,11 +176,10 @@ TEST_F(Udp, CallsWaitInOrderForASocketThatIsNotUpYet) {
 }
 
 TEST_F(Udp, ASocketThatNeverComesUpFailsAllWhoWaitForIt) {
-  host.network.dgram_send_limit = 0;  // as while a name is looked up
+  host.network.open = false;
+  host.network.kind = SQ_K_RESOLVE;
   fake::Call& first = start("send", "1");
   fake::Call& second = start("request", "2");
-  host.run();
-  host.dgram(0).error(EHOSTUNREACH);
   host.run();
   EXPECT_EQ(first.kind, uint32_t{SQ_K_RESOLVE});
   EXPECT_EQ(second.kind, uint32_t{SQ_K_RESOLVE});
@@ -193,6 +192,7 @@ TEST_F(Udp, AFullKernelIsALocalResource) {
                                     {SQ_E_CLOSED, SQ_K_RECEIVE},
                                     {SQ_E_IO, SQ_K_SEND}}) {
     start("send", "x");
+    host.run();
     host.dgram(host.dgram_count() - 1).send_limit = limit;
     fake::Call& call = start("send", "y");
     host.run();

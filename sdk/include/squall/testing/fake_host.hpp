@@ -25,6 +25,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -147,9 +148,10 @@ struct sq_dgram {
   const sq_target* target = nullptr;
   const sq_dgram_events* events = nullptr;
   void* ctx = nullptr;
+  uint64_t session = 0;
   std::vector<std::string> sent;
   int32_t send_limit = INT32_MAX;  // how many packets the next send() takes
-  bool is_closed = false;
+  bool is_open = false, is_closed = false;
   void receive(std::vector<std::string> packets);
   void error(int32_t sys_errno);
 };

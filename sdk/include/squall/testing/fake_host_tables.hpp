@@ -234,7 +234,7 @@ struct Tables {
   }
 
   // ---- squall.datagram/1 ----
-  static sq_status dgram_open(sq_shard*, const sq_target* target, const sq_dgram_events* events,
+  static sq_status dgram_open(sq_shard*, const sq_target* target, uint64_t session, const sq_dgram_events* events,
                               void* ctx, sq_dgram** out) noexcept {
     const Scope host_runs(false);
     if (the_host->network.refuse_now != SQ_OK) return the_host->network.refuse_now;
@@ -245,12 +245,25 @@ struct Tables {
     dgram.events = events;
     dgram.ctx = ctx;
     dgram.send_limit = the_host->network.dgram_send_limit;
+    dgram.session = session;
     *out = &dgram;
+    // A name is being looked up; refused names are all that can go wrong before there is a socket.
+    const Network net = the_host->network;
+    the_host->later(
+        [&dgram, net] {
+          if (dgram.is_closed) return;
+          const Scope plugin_runs(true);
+          dgram.is_open = net.open || net.kind != SQ_K_RESOLVE;
+          if (!dgram.is_open) return dgram.events->on_error(dgram.ctx, &dgram, EHOSTUNREACH);
+          if (dgram.events->on_open) dgram.events->on_open(dgram.ctx, &dgram);
+        },
+        net.resolve_ns);
     return SQ_OK;
   }
   static int32_t dgram_send(sq_dgram* dgram, const sq_buf* packets, uint32_t n) noexcept {
     const Scope host_runs(false);
     check(!dgram->is_closed, "a dead datagram handle was used");
+    if (!dgram->is_open) return 0;
     if (dgram->send_limit < 0) return dgram->send_limit;
     const uint32_t taken = std::min(n, static_cast<uint32_t>(dgram->send_limit));
     for (uint32_t i = 0; i < taken && the_host->network.keep_sent; ++i) dgram->sent.emplace_back(view(packets[i]));

@@ -122,8 +122,8 @@ enum { SQ_PLUGIN_OWN_THREADS = 1u << 0 };
 typedef struct sq_param {
   uint32_t struct_size, type, flags, unit;              /* SQ_T_*, SQ_P_*, SQ_U_* */
   const char *name, *doc;
-  const char *default_json;                             /* NULL: no default */
-  const char *const *choices;                           /* NULL or NULL-terminated */
+  const char *default_json;             /* shown to users; the host fills nothing in: not given is not bound.  NULL: none */
+  const char *const *choices;           /* NULL or NULL-terminated; of values that vary, the plugin's to check */
 } sq_param;
 enum { SQ_P_REQUIRED = 1u << 0, SQ_P_STATIC = 1u << 1 /* may not vary per call */,
        SQ_P_SECRET = 1u << 2 };
@@ -150,6 +150,9 @@ typedef struct sq_binding { uint32_t param; int32_t slot; sq_value value; } sq_b
 
 /* ---- a call in flight: always allocated by the host --------------------------------------- */
 enum { SQ_OUT_OK, SQ_OUT_FAILED, SQ_OUT_TIMEOUT, SQ_OUT_CANCELLED };
+/* SEND, RECEIVE: the socket said so, ICMP among it; CLOSED: the peer ended it; PROTOCOL: it said what none may;
+   STATUS: an answer that says no; CHECK: the step's own values cannot be sent, or an answer is not as expected;
+   LIMIT: a limit that somebody has set; PLUGIN: a fault of the plugin; LOCAL_RESOURCE makes the run invalid. */
 enum { SQ_K_NONE, SQ_K_RESOLVE, SQ_K_CONNECT, SQ_K_TLS, SQ_K_SEND, SQ_K_RECEIVE, SQ_K_CLOSED,
        SQ_K_PROTOCOL, SQ_K_STATUS, SQ_K_CHECK, SQ_K_LIMIT, SQ_K_PLUGIN,
        SQ_K_LOCAL_RESOURCE /* EMFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM */, SQ_K_OFF_LIST,
@@ -331,13 +334,20 @@ typedef struct sq_target_api {
 #define SQ_DATAGRAM_V1 "squall.datagram/1"
 typedef struct sq_dgram_events {         /* plugin's constant table, all [shard] */
   uint32_t struct_size, flags;
+  /* The target's name has an address: from now on send() takes packets.  Never from inside open(); NULL: not told. */
+  SQ_FN(void, on_open, (void *ctx, sq_dgram *));
   SQ_FN(void, on_receive, (void *ctx, sq_dgram *, const sq_buf *packets, uint32_t n));
-  SQ_FN(void, on_error, (void *ctx, sq_dgram *, int32_t sys_errno));     /* ICMP and the like */
+  /* Before on_open: there will be no socket (EHOSTUNREACH: the name has no address; EMFILE ...), close() it.
+     After it: ICMP of an earlier packet, nobody knows of which; the socket goes on. */
+  SQ_FN(void, on_error, (void *ctx, sq_dgram *, int32_t sys_errno));
 } sq_dgram_events;
 typedef struct sq_dgram_api {
   uint32_t struct_size, flags;
-  SQ_FN(sq_status, open, (sq_shard *, const sq_target *, const sq_dgram_events *, void *ctx, sq_dgram **out));
-  SQ_FN(int32_t, send, (sq_dgram *, const sq_buf *packets, uint32_t n)); /* how many the kernel took; < 0 status */
+  /* session: as of its streams, it chooses the source address. */
+  SQ_FN(sq_status, open, (sq_shard *, const sq_target *, uint64_t session, const sq_dgram_events *, void *ctx, sq_dgram **out));
+  /* How many the kernel took, the first of them; it keeps none of the others.  0: before on_open, or the
+     socket's buffer is full.  < 0: the first can never go (SQ_E_INVALID: too long; SQ_E_IO). */
+  SQ_FN(int32_t, send, (sq_dgram *, const sq_buf *packets, uint32_t n));
   SQ_FN(void, close, (sq_dgram *));                                      /* no callback after it; all [shard] */
 } sq_dgram_api;
 
@@ -358,7 +368,8 @@ typedef struct sq_source_api {
 #define SQ_SAMPLES_V1 "squall.samples/1"
 typedef struct sq_samples_api {
   uint32_t struct_size, flags;
-  /* e.g. ("mqtt.delivery", "latency").  Population and task come from the session.  NULL: no memory. [any] */
+  /* e.g. ("mqtt.delivery", "latency"); equal ones are one.  Population and task come from the session.
+     NULL: no memory. [any] */
   SQ_FN(sq_series *, series, (sq_str operation, sq_str name));
   SQ_FN(void, record, (sq_shard *, uint64_t session, sq_series *, uint64_t due_ns, uint64_t end_ns,
                        uint32_t outcome, uint32_t kind, uint64_t bytes));  /* [shard] */

@@ -502,9 +502,19 @@ class [[nodiscard]] AllCalls {
  public:
   explicit AllCalls(User& user, std::array<Call, N> calls) : user_(user), calls_(std::move(calls)) {}
   bool await_ready() const noexcept { return N == 0; }
-  void await_suspend(std::coroutine_handle<> waiter) {
+  /// When one cannot begin, those before it come to their end first: the host still has their arguments.
+  bool await_suspend(std::coroutine_handle<> waiter) {
     arrival_ = {waiter, N};
-    for (Call& call : calls_) call.begin(arrival_);
+    for (Call& call : calls_) {
+      try {
+        call.begin(arrival_);
+      } catch (...) {
+        thrown_ = std::current_exception();
+        arrival_.missing = static_cast<std::size_t>(&call - calls_.data());
+        break;
+      }
+    }
+    return arrival_.missing > 0;
   }
   std::array<Result, N> await_resume();
 
@@ -512,6 +522,7 @@ class [[nodiscard]] AllCalls {
   User& user_;
   std::array<Call, N> calls_;
   detail::Arrival arrival_;
+  std::exception_ptr thrown_;
 };
 
 /// An exclusive record, in this user's hands as long as it lives. Empty after a time-out of acquire().
@@ -897,6 +908,7 @@ inline bool Call::is_stopping() const { return state_->user->is_stopping(); }
 
 template <std::size_t N>
 std::array<Result, N> AllCalls<N>::await_resume() {
+  if (thrown_) std::rethrow_exception(thrown_);
   if (user_.is_stopping()) throw Cancelled{};
   std::array<Result, N> results;
   for (std::size_t i = 0; i < N; ++i) results[i] = calls_[i].take();
