@@ -290,14 +290,19 @@ Result<const Plugin*> load_plugin(const std::filesystem::path& path, const sq_ho
     return refused(path, "its descriptor is too short for this ABI");
   }
   const auto& root = *plugin.root;
-  // Until 1.0 is frozen host and plugin must match exactly.
-  if (root.abi_major != SQ_ABI_MAJOR || root.abi_minor != SQ_ABI_MINOR) {
-    return refused(path, fmt::format("needs plugin ABI {}.{}, this squall has {}.{} (plugin built with: {})",
-                                     root.abi_major, root.abi_minor, SQ_ABI_MAJOR, SQ_ABI_MINOR,
-                                     root.build_info ? root.build_info : "unknown"));
+  // R2. Of another major nothing but the version can be read; 0.x, from before the freeze, has the entry of major 1.
+  if (root.abi_major != SQ_ABI_MAJOR) {
+    return refused(path, fmt::format("was built for plugin ABI {}.{}, this squall has {}.{}; rebuild it with this squall's SDK",
+                                     root.abi_major, root.abi_minor, SQ_ABI_MAJOR, SQ_ABI_MINOR));
   }
   if (!root.id || !root.version || !root.init || !root.get_interface) {
     return refused(path, "its descriptor lacks id, version, init or get_interface");
+  }
+  if (root.abi_minor > SQ_ABI_MINOR) {
+    return refused(path, fmt::format("{} {} needs plugin ABI {}.{}, this squall has {}.{} (plugin built with: {}); update squall, or "
+                                     "rebuild the plugin with -DSQ_TARGET_MINOR={}",
+                                     root.id, root.version, root.abi_major, root.abi_minor, SQ_ABI_MAJOR, SQ_ABI_MINOR,
+                                     root.build_info ? root.build_info : "unknown", SQ_ABI_MINOR));
   }
   if (const std::string mistake = mistake_in_flags(root.flags, SQ_PLUGIN_OWN_THREADS, "its descriptor"); !mistake.empty()) {
     return refused(path, mistake);

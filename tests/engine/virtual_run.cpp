@@ -115,7 +115,7 @@ const sq_protocol kProtocol = {sizeof(sq_protocol), 0, "script", kNoParams, kOpe
 const void* get_interface(const char* id) noexcept {
   return std::string_view(id) == SQ_PROTOCOL_V1 ? &kProtocol : nullptr;
 }
-const sq_plugin kPlugin = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_ABI_MINOR, "test.script", "1", "scripted", "-",
+const sq_plugin kPlugin = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_TARGET_MINOR, "test.script", "1", "scripted", "-",
                            "", 0, plugin_init, plugin_fini, get_interface};
 
 }  // namespace

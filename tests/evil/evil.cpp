@@ -372,7 +372,7 @@ sq_status init(const sq_host* host, sq_error* error) noexcept {
 void fini() noexcept {}
 const void* get_interface(const char* id) noexcept { return std::string_view(id) == SQ_PROTOCOL_V1 ? &kProtocol : nullptr; }
 
-const sq_plugin kPlugin{sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_ABI_MINOR, "org.example.evil", "1", "does what none may", "-", "",
+const sq_plugin kPlugin{sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_TARGET_MINOR, "org.example.evil", "1", "does what none may", "-", "",
                         SQ_PLUGIN_OWN_THREADS, init, fini, get_interface};
 
 }  // namespace

@@ -109,7 +109,7 @@ static const void *get_interface(const char *id) {
   return &protocol;
 }
 
-static sq_plugin plugin = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_ABI_MINOR, "org.example.wrong", "1", "wrong: " EVIL, "-", "", 0,
+static sq_plugin plugin = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_TARGET_MINOR, "org.example.wrong", "1", "wrong: " EVIL, "-", "", 0,
                            init, fini, get_interface};
 
 SQ_EXPORT const sq_plugin *squall_plugin_entry_v1(void);

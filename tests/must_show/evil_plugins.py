@@ -100,7 +100,7 @@ AT_LOAD = {   # folder: (code, what is said)
     "entry_null": (113, "its entry returned nothing"),
     "root_short": (113, "its descriptor is too short for this ABI"),
     "root_holes": (113, "its descriptor lacks id, version, init or get_interface"),
-    "root_minor": (113, r"needs plugin ABI 0\.99, this squall has"),
+    "root_minor": (113, r"org\.example\.wrong 1 needs plugin ABI 1\.99, this squall has 1\.\d+ .*; update squall, or rebuild the plugin with -DSQ_TARGET_MINOR="),
     "root_flags": (113, "its descriptor has flags 0x10000000000, which this ABI does not know"),
     "init_fails": (113, "init failed: x{248}$"),
     "init_locale": (113, "its init changed the locale from 'C' to 'C.UTF-8'"),

@@ -35,17 +35,22 @@ class Refusal : public ::testing::Test {
     return library;
   }
 
+  /// Why it is not loaded, behind its path; "" when it is.
   std::string refusal(const fs::path& path) {
     Extensions extensions({});
     auto loaded = load_plugin(path, extensions.host());
-    EXPECT_FALSE(loaded);
-    return loaded ? "" : loaded.error().text;
+    if (loaded) return "";
+    const std::string where = "plugin " + path.string() + ": ";
+    EXPECT_TRUE(loaded.error().text.starts_with(where)) << loaded.error().text;
+    return loaded.error().text.substr(where.size());
   }
 
   void expect(const fs::path& path, const std::string& why) {
-    EXPECT_EQ(refusal(path), "plugin " + path.string() + ": " + why);
+    EXPECT_EQ(refusal(path), why);
     EXPECT_FALSE(fs::exists(trace_)) << "code of the plugin ran";
   }
+
+  std::string refusal_of(unsigned major, unsigned minor, const std::string& build_info);
 
   fs::path folder_, trace_;
 };
@@ -85,16 +90,36 @@ TEST_F(Refusal, MoreThanOneExport) {
          "exports 1 more symbol than its entry (the first is helper); link it with the SDK's version script");
 }
 
-TEST_F(Refusal, AnotherMinorIsNamedWithBothVersions) {
-  const std::string text = refusal(compile(
-      "minor", "static sq_status init(const sq_host *h, sq_error *e) { (void)h; (void)e; return 0; }\n"
-               "static const void *get(const char *id) { (void)id; return 0; }\n"
-               "static const sq_plugin p = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_ABI_MINOR + 7, \"a\", \"1\", \"\", \"\", "
-               "\"cc\", 0, init, 0, get};\n"
-               "SQ_EXPORT const sq_plugin *squall_plugin_entry_v1(void) { return &p; }"));
-  const std::string both = fmt::format("needs plugin ABI {0}.{1}, this squall has {0}.{2} (plugin built with: cc)", SQ_ABI_MAJOR,
-                                       SQ_ABI_MINOR + 7, SQ_ABI_MINOR);
-  EXPECT_NE(text.find(both), std::string::npos) << text;
+/// A plugin that says to be of that version; "" when it is loaded. Of one that is refused no function was called.
+std::string Refusal::refusal_of(unsigned major, unsigned minor, const std::string& build_info) {
+  const std::string name = fmt::format("v{}_{}", major, minor);
+  return refusal(compile(
+      name, fmt::format("#include <stdlib.h>\n"
+                        "static sq_status init(const sq_host *h, sq_error *e) {{ (void)h; (void)e; {}; return 0; }}\n"
+                        "static const void *get(const char *id) {{ (void)id; return 0; }}\n"
+                        "static const sq_plugin p = {{sizeof(sq_plugin), {}, {}, \"org.example.a\", \"2.0\", 0, 0, {}, 0, init, 0, get}};\n"
+                        "SQ_EXPORT const sq_plugin *squall_plugin_entry_v1(void) {{ return &p; }}",
+                        major == SQ_ABI_MAJOR && minor <= SQ_ABI_MINOR ? "" : "abort()", major, minor, build_info)));
+}
+
+TEST_F(Refusal, EachMinorUpToTheHostsIsLoaded) {
+  for (unsigned minor = 0; minor <= SQ_ABI_MINOR; ++minor) EXPECT_EQ(refusal_of(SQ_ABI_MAJOR, minor, "\"cc\""), "");
+}
+
+TEST_F(Refusal, ANewerMinorIsRefusedWithBothVersionsAndBothRemedies) {
+  for (const unsigned more : {1u, 7u}) {
+    EXPECT_EQ(refusal_of(SQ_ABI_MAJOR, SQ_ABI_MINOR + more, more == 1 ? "\"g++ 12.2.0\"" : "0"),
+              fmt::format("org.example.a 2.0 needs plugin ABI {0}.{1}, this squall has {0}.{2} (plugin built with: {3}); update squall, or "
+                          "rebuild the plugin with -DSQ_TARGET_MINOR={2}",
+                          SQ_ABI_MAJOR, SQ_ABI_MINOR + more, SQ_ABI_MINOR, more == 1 ? "g++ 12.2.0" : "unknown"));
+  }
+}
+
+TEST_F(Refusal, AnotherMajorInTheDescriptorIsRefusedWhateverItsMinor) {
+  for (const auto& [major, minor] : {std::pair{SQ_ABI_MAJOR - 1, 0u}, {SQ_ABI_MAJOR - 1, 2u}, {SQ_ABI_MAJOR + 1, 0u}}) {   // 0.2: the last before 1.0
+    EXPECT_EQ(refusal_of(major, minor, "\"cc\""), fmt::format("was built for plugin ABI {}.{}, this squall has {}.{}; rebuild it with "
+                                                              "this squall's SDK", major, minor, SQ_ABI_MAJOR, SQ_ABI_MINOR));
+  }
 }
 
 TEST(Registry, FindsThePluginsOfTheBuildByName) {

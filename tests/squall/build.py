@@ -22,7 +22,7 @@ static const sq_tasks kTable = {sizeof(sq_tasks), 0, "own", kTasks,
   [](sq_user*, void**, sq_error*) noexcept -> sq_status { return SQ_OK; }, [](void*) noexcept {},
   [](void*, void*, sq_done*) noexcept {}, [](void*) noexcept {}};
 extern "C" SQ_EXPORT const sq_plugin* squall_plugin_entry_v1(void) {
-  static const sq_plugin kPlugin = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_ABI_MINOR, "own", "1", "-", "-", "-", 0,
+  static const sq_plugin kPlugin = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_TARGET_MINOR, "own", "1", "-", "-", "-", 0,
     [](const sq_host*, sq_error*) noexcept -> sq_status { return SQ_OK; }, []() noexcept {},
     [](const char* id) noexcept -> const void* { return __builtin_strcmp(id, SQ_TASKS_V1) == 0 ? &kTable : nullptr; }};
   return &kPlugin;

@@ -88,7 +88,7 @@ const sq_protocol kProtocol = {sizeof(sq_protocol), 0, "empty", kNothing, kOpera
 const void* get_interface(const char* id) noexcept {
   return std::string_view(id) == SQ_PROTOCOL_V1 ? &kProtocol : nullptr;
 }
-const sq_plugin kPlugin = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_ABI_MINOR, "bench.empty", "1", "empty", "-",
+const sq_plugin kPlugin = {sizeof(sq_plugin), SQ_ABI_MAJOR, SQ_TARGET_MINOR, "bench.empty", "1", "empty", "-",
                            "", 0, init, fini, get_interface};
 
 // ---- one shard and its controller in this thread -----------------------------------------------------------

@@ -1,6 +1,6 @@
-/* squall/abi.h - plugin ABI, 0.x: host and plugin must have the SAME major and minor until 1.0 is
- * frozen (R1 and R2 begin then).  Plain C11; also C++17/20.  No other header, no libc calls.
- * Linux with 64-bit pointers (LP64).  docs/abi-policy.md says how it grows.
+/* squall/abi.h - plugin ABI 1: what a plugin and squall may rely on, each built when it was built.  Frozen since
+ * 1.0: it grows by the rules below and never changes.  Plain C11; also C++17/20.  No other header, no libc
+ * calls.  Linux with 64-bit pointers (LP64).  docs/abi-policy.md says what is promised and for how long.
  *
  * RULES (normative; tests/ enforces most of them)
  *  R1 A released name, field, enumerator, signature, layout or meaning never changes.  Grow by
@@ -9,8 +9,9 @@
  *     flows plugin -> host, or host -> plugin after the plugin asked for it.  Two lists may grow in
  *     both directions: SQ_E_* (an unknown status < 0 is a failure like any other) and SQ_K_* (an
  *     unknown kind is shown by its number).
- *  R2 The host loads a plugin when majors are equal and host minor >= plugin->abi_minor.
- *     So a plugin needs no checks on tables and structs that the HOST allocated.
+ *  R2 The host loads a plugin when majors are equal and host minor >= plugin->abi_minor, which is the
+ *     SQ_TARGET_MINOR that it was built with.  So a plugin needs no checks on tables and structs that the
+ *     HOST allocated: what that target declares is there.
  *  R3 The host reads PLUGIN-allocated structs only below their struct_size.
  *  R4 Ownership never crosses: who allocates frees.  Everything passed is a borrowed view.
  *     Unless said otherwise an argument view ends when the called function returns.
@@ -28,10 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SQ_ABI_MAJOR 0u
-#define SQ_ABI_MINOR 2u                /* newest minor this header describes */
-#ifndef SQ_TARGET_MINOR                /* from 1.0 on a plugin raises this only for what it needs */
-#define SQ_TARGET_MINOR SQ_ABI_MINOR
+#define SQ_ABI_MAJOR 1u
+#define SQ_ABI_MINOR 0u                /* newest minor this header describes */
+#ifndef SQ_TARGET_MINOR                /* the oldest host that will do: a plugin raises it for what it needs */
+#define SQ_TARGET_MINOR 0u
 #endif
 #if SQ_TARGET_MINOR > SQ_ABI_MINOR
 #error "SQ_TARGET_MINOR is newer than this header"

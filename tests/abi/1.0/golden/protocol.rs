@@ -8,8 +8,8 @@ use std::panic::catch_unwind;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-const ABI_MAJOR: u16 = 0;
-const ABI_MINOR: u16 = 2;
+const ABI_MAJOR: u16 = 1;
+const ABI_MINOR: u16 = 0;
 
 #[repr(C)]
 #[derive(Clone, Copy)]
