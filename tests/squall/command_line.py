@@ -36,6 +36,11 @@ thresholds: [ "count(page) >= 1" ]
     result = squall("version", env={"SQUALL_USRES": "3"})
     check("SQUALL_USRES" in result.stderr and "SQUALL_USERS" in result.stderr, f"a mistyped variable: {result.stderr}")
 
+    # A flag wins over its variable.
+    for words, users in ((["--users", "3"], 3), ([], 5)):
+        result = squall("check", str(good), *words, env={"SQUALL_USERS": "5"})
+        check(f"{users} users" in result.stdout, f"SQUALL_USERS=5 and {words}: {result.stdout}")
+
     # What is mistyped has a hint; help is about something.
     for words, hint in ((["run", "x.yaml", "--uesrs", "3"], "did you mean '--users'"), (["get", "--durtion=3"], "did you mean '--duration'"),
                         (["help", "rnu"], "did you mean 'run'"), (["help", "exit-code"], "did you mean 'exit-codes'"),

@@ -128,6 +128,10 @@ int run_program(int argc, char** argv) {
   help->add_option("TOPIC", topic, "exit-codes, or a verb");
   CLI::App* version = app.add_subcommand("version", "the program's version");
 
+  // The verbs share their options. With a callback of its own a verb reads its variables only when it is the one that was
+  // given: else each other verb's would be read after its flags, and win.
+  for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) verb->parse_complete_callback([] {});
+
   // CLI11 says only that a verb is missing; a mistyped one deserves its name and a hint.
   if (argc > 1 && argv[1][0] != '-' && !find_verb(app, argv[1])) return unknown_verb("no verb", argv[1], app);
   if (argc > 2 && std::string_view(argv[1]) == "plugins" && std::string_view(argv[2]) == "check") return check_plugin_command(argc - 2, argv + 2);
