@@ -142,7 +142,7 @@ run: {{ valid: {{ lag: 10s }} }}
 
 
 def run(scenario, city, *flags):
-    env = {**environment(), "CITY_UDP_ECHO": f"udp://127.0.0.1:{city.udp_echo}"}
+    env = {**environment(), "CITY_UDP_ECHO": f"udp://127.0.0.1:{city.udp_echo}", "SQUALL_CHECK_PLUGINS": "0"}
     return squall(scenario, "--plugin-path", os.path.join(PLUGINS, "careless"), *flags, env=env, city=city, limit_s=LIMIT_S)
 
 
@@ -200,6 +200,18 @@ def pieces():
             ours = run(OPERATION.format(name=name, target=STREAM, expect=f"bytes: 1000, shows: {shows}", times=100), city, *flags)
             expect_passed(ours, f"{name} {flags}")
             expect_equal(ours.one(name="careless")["failed"], 0, f"{name} {flags}: {ours.one(name='careless')['error_details']}")
+
+
+def is_said():
+    """The flag has a variable like the others, and a result says that its times are not those of a plain run."""
+    city = City()
+    text = OPERATION.format(name="well", target="http", expect="word: word", times=TIMES)
+    for flags, env, wanted in (((), {}, 0), ((CHECKED,), {}, 1), ((), {"SQUALL_CHECK_PLUGINS": "1"}, 1)):
+        names = {**environment(), "CITY_UDP_ECHO": f"udp://127.0.0.1:{city.udp_echo}", "SQUALL_CHECK_PLUGINS": "0", **env}
+        run = squall(text, "--plugin-path", os.path.join(PLUGINS, "careless"), *flags, env=names, city=city)
+        expect_passed(run, f"{flags} {env}")
+        said = [w for w in run.result["generator"]["warnings"] if "--check-plugins" in w]
+        expect_equal(len(said), wanted, f"{flags} {env}: warnings about it in {run.result['generator']['warnings']}")
 
 
 OURS = """
@@ -262,7 +274,8 @@ def ours():
         before = city.counters()
         samples = file_path("samples.jsonl")
         run = squall(OURS, "--shards", "2", *flags, city=city, limit_s=120,
-                     env={"SITE": site.url, "BROKER": broker.url, "SAMPLES": samples, "CITY_UDP_ECHO": f"udp://127.0.0.1:{city.udp_echo}"})
+                     env={"SITE": site.url, "BROKER": broker.url, "SAMPLES": samples, "CITY_UDP_ECHO": f"udp://127.0.0.1:{city.udp_echo}",
+                          "SQUALL_CHECK_PLUGINS": "0"})
         what = " ".join(flags) or "plain"
         expect_passed(run, what)
         expect_equal([(s["name"], s["error_details"]) for s in run.result["series"] if s["failed"]], [], f"{what}: failures")
@@ -286,4 +299,4 @@ def ours():
 
 
 if __name__ == "__main__":
-    show(lent, given, answered, of_outputs, of_tasks, pieces, ours)
+    show(lent, given, answered, of_outputs, of_tasks, pieces, is_said, ours)
