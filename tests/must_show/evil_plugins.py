@@ -5,13 +5,16 @@ The judge: the city, which counts requests, and the kernel, for how the process 
 full each is done a hundred times. In a sanitizer's build the crashes stay ours (handle_segv=0), and where the sanitizer is
 the first to see it, its exit code is expected.
 """
+import concurrent.futures
 import os
 import re
 import signal
+import threading
 
 from harness import (BIN, FULL, City, expect, expect_closed, expect_equal, figure, file_path, show, squall, write_file)
 
 TIMES = 100 if FULL else 1
+WORKERS = 8 if FULL else 2
 PLUGINS = os.path.join(os.path.dirname(BIN), "lib/squall/evil_plugins")
 LIMIT_S = 60                 # 30 s of a thread that hangs, 10 s for a shard that does not close, and what a run takes
 BLOCK_S = 10 if FULL else 2
@@ -177,31 +180,49 @@ def said(ours, words, what):
     expect(re.search(words, text, re.M), f"{what}: says {text[-400:]!r} and not {words!r}")
 
 
+_own = threading.local()
+
+
+def own_city():
+    """One a worker: what a city counts is then what this run made."""
+    if getattr(_own, "city", None) is None or _own.city.process.poll() is not None:
+        _own.city = City()
+    return _own.city
+
+
+def side_by_side(act, things):
+    """Most of a run is waiting: several at once. Each thing `TIMES` times."""
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        return sum(pool.map(act, [thing for thing in things for _ in range(TIMES)]))
+
+
+def fault(evil):
+    op, outcome = evil
+    city = own_city()
+    before = city.counters()["http"]["requests"]
+    ours = run_beside(city, op, outcome)
+    expect_equal(ours.code, outcome.code, f"{op}: exit code ({ours.last_line()})")
+    said(ours, outcome.says, op)
+    if not expect(ours.result is not None, f"{op}: no results"):
+        return 0
+    good, bad = ours.one(name="good"), ours.one(name="evil")
+    expect_equal((good["count"], good["failed"]), (outcome.good, 0), f"{op}: good operations")
+    expect_equal(city.counters()["http"]["requests"] - before, outcome.good, f"{op}: requests that the city saw")
+    expect_equal((bad["count"], bad["failed"]), (outcome.count, outcome.failed), f"{op}: evil operations")
+    if outcome.detail:
+        expect_equal([(e["class"], e["detail"]) for e in bad["error_details"]], [("plugin", outcome.detail)],
+                     f"{op}: what failed")
+    sane = all(0 <= bad["response_ms"][k] < LIMIT_S * 1000 for k in bad["response_ms"])
+    expect(sane and bad["received_bytes"] + bad["sent_bytes"] == 0, f"{op}: its figures are {bad}")
+    expect_closed(ours, op)
+    if op == "leaks_files":
+        left = [w for w in ours.result["generator"]["warnings"] if "3 of /dev/null" in w]
+        expect(left and "evil" in left[0], f"{op}: warnings {ours.result['generator']['warnings']}")
+    return 1
+
+
 def faults():
-    city = City()
-    seen = 0
-    for op, outcome in ORDERLY.items():
-        for _ in range(TIMES):
-            before = city.counters()["http"]["requests"]
-            ours = run_beside(city, op, outcome)
-            expect_equal(ours.code, outcome.code, f"{op}: exit code ({ours.last_line()})")
-            said(ours, outcome.says, op)
-            if not expect(ours.result is not None, f"{op}: no results"):
-                continue
-            good, bad = ours.one(name="good"), ours.one(name="evil")
-            expect_equal((good["count"], good["failed"]), (outcome.good, 0), f"{op}: good operations")
-            expect_equal(city.counters()["http"]["requests"] - before, outcome.good, f"{op}: requests that the city saw")
-            expect_equal((bad["count"], bad["failed"]), (outcome.count, outcome.failed), f"{op}: evil operations")
-            if outcome.detail:
-                expect_equal([(e["class"], e["detail"]) for e in bad["error_details"]], [("plugin", outcome.detail)],
-                             f"{op}: what failed")
-            sane = all(0 <= bad["response_ms"][k] < LIMIT_S * 1000 for k in bad["response_ms"])
-            expect(sane and bad["received_bytes"] + bad["sent_bytes"] == 0, f"{op}: its figures are {bad}")
-            expect_closed(ours, op)
-            if op == "leaks_files":
-                left = [w for w in ours.result["generator"]["warnings"] if "3 of /dev/null" in w]
-                expect(left and "evil" in left[0], f"{op}: warnings {ours.result['generator']['warnings']}")
-            seen += 1
+    seen = side_by_side(fault, ORDERLY.items())
     figure(f"{len(ORDERLY)} ways to break the rules, {seen} runs: each with its outcome, and {GOOD} or more good operations exact")
 
 
@@ -236,51 +257,63 @@ def many_faults():
     figure(f"after {ours.one(name='evil')['failed']} faults: {stops}")
 
 
+def crash(evil):
+    op, (code, words) = evil
+    ours = run_beside(own_city(), op, Outcome(""))
+    if op == "completes_null" and sanitizer() == "asan":   # a reference to NULL
+        expect(ours.code not in (0, 112), f"{op}: exit code {ours.code}")
+        return 1
+    expect_equal(ours.code, code, f"{op}: exit code ({ours.last_line()})")
+    said(ours, f"^squall: plugin 'evil' {words}", op)
+    if not expect(ours.result is not None, f"{op}: no results"):
+        return 0
+    expect_equal(ours.result["exit_code"], 109, f"{op}: the result's exit code")
+    expect(re.search(f"plugin 'evil' {words}", ours.result["reasons"][0]), f"{op}: reasons {ours.result['reasons']}")
+    expect(os.path.exists(os.path.join(ours.folder, "journal.jsonl")), f"{op}: no journal")
+    return 1
+
+
 def crashes():
-    city = City()
-    ubsan = {"completes_null"} if sanitizer() == "asan" else set()   # a reference to NULL
-    for op, (code, words) in CRASHES.items():
-        for _ in range(TIMES):
-            ours = run_beside(city, op, Outcome(""))
-            if op in ubsan:
-                expect(ours.code not in (0, 112), f"{op}: exit code {ours.code}")
-                continue
-            expect_equal(ours.code, code, f"{op}: exit code ({ours.last_line()})")
-            said(ours, f"^squall: plugin 'evil' {words}", op)
-            if not expect(ours.result is not None, f"{op}: no results"):
-                continue
-            expect_equal(ours.result["exit_code"], 109, f"{op}: the result's exit code")
-            expect(re.search(f"plugin 'evil' {words}", ours.result["reasons"][0]), f"{op}: reasons {ours.result['reasons']}")
-            expect(os.path.exists(os.path.join(ours.folder, "journal.jsonl")), f"{op}: no journal")
-    figure(f"{len(CRASHES)} ways to crash or to exit: named, with results, and ended as it should")
+    seen = side_by_side(crash, CRASHES.items())
+    figure(f"{len(CRASHES)} ways to crash or to exit, {seen} runs: named, with results, and ended as it should")
+
+
+def break_heap(op):
+    ours = run_beside(own_city(), op, Outcome(""))
+    if sanitizer():
+        expect(ours.code not in (0, 112), f"exit code {ours.code}")
+        return 1
+    expect_equal(ours.code, -signal.SIGABRT, f"exit code ({ours.last_line()})")
+    said(ours, "^squall: plugin 'evil' crashed in start .*SIGABRT", "a broken heap")
+    return 1
 
 
 def broken_heap():
     """Who writes results may need the heap: they come or do not, but within 10 s the process is gone, and named."""
-    city = City()
-    for _ in range(TIMES if FULL else 1):
-        ours = run_beside(city, "breaks_heap", Outcome(""))
-        if sanitizer():
-            expect(ours.code not in (0, 112), f"exit code {ours.code}")
-            continue
-        expect_equal(ours.code, -signal.SIGABRT, f"exit code ({ours.last_line()})")
-        said(ours, "^squall: plugin 'evil' crashed in start .*SIGABRT", "a broken heap")
+    figure(f"a broken heap: {side_by_side(break_heap, ['breaks_heap'])} runs")
+
+
+def load(evil):
+    folder, (code, words) = evil
+    ours = run(write_file("wrong.yaml", WRONG), folder)
+    expect_equal(ours.code, code, f"{folder}: exit code ({ours.last_line()})")
+    said(ours, words, folder)
+    return 1
+
+
+def refuse(evil):
+    op, code, words = evil
+    ours = run_beside(own_city(), op, Outcome(""))
+    expect_equal(ours.code, code, f"{op}: exit code ({ours.last_line()})")
+    said(ours, words, op)
+    return 1
 
 
 def at_load():
-    scenario = write_file("wrong.yaml", WRONG)
-    for folder, (code, words) in AT_LOAD.items():
-        for _ in range(TIMES):
-            ours = run(scenario, folder)
-            expect_equal(ours.code, code, f"{folder}: exit code ({ours.last_line()})")
-            said(ours, words, folder)
-    city = City()
-    for op, code, words in (("no_step", 104, r"evil\.no_step: the plugin gives no reason \(status -1\)"),
-                            ("no_shard", 109, r"plugin 'evil' cannot open its shard: the plugin gives no reason \(status -8\)")):
-        ours = run_beside(city, op, Outcome(""))
-        expect_equal(ours.code, code, f"{op}: exit code ({ours.last_line()})")
-        said(ours, words, op)
-    figure(f"{len(AT_LOAD) + 2} plugins that are wrong from the begin: each in a sentence")
+    seen = side_by_side(load, AT_LOAD.items())
+    seen += side_by_side(refuse, [("no_step", 104, r"evil\.no_step: the plugin gives no reason \(status -1\)"),
+                                  ("no_shard", 109, r"plugin 'evil' cannot open its shard: the plugin gives no reason \(status -8\)")])
+    figure(f"{len(AT_LOAD) + 2} plugins that are wrong from the begin, {seen} runs: each in a sentence")
 
 
 if __name__ == "__main__":
