@@ -107,7 +107,15 @@ sq_opref* LateBindings::operation(const TaskUse& use, std::string_view name, std
     else key.append(reinterpret_cast<const char*>(&params[i].value.type), sizeof params[i].value.type);
   }
   if (const auto known = operations_.find(key); known != operations_.end()) return known->second.get();
-  if (!prepare(draft, error)) return nullptr;
+  bool is_prepared = prepare(draft, error);
+  const std::string_view protocol = name.substr(0, name.find('.'));
+  if (!is_prepared && !must_have_target(protocol) && std::ranges::none_of(params, [](const sq_pair& param) { return to_view(param.key) == "to"; })) {
+    if (const Target* const fitting = fitting_target(plan_, protocol)) {   // perhaps because it wants one
+      bind_target(draft, *fitting);
+      is_prepared = prepare(draft, error);
+    }
+  }
+  if (!is_prepared) return nullptr;
   made.bound.series = series(use, made.spec.name, name, made.spec.type, SeriesKind::operation, made.spec.tags);
   return operations_.emplace(std::move(key), std::move(draft.operation)).first->second.get();
 }
@@ -191,17 +199,23 @@ bool LateBindings::read(std::string_view name, std::span<const sq_pair> params, 
     const bool is_missing = (bound.op->params[i]->flags & SQ_P_REQUIRED) && i < given.size() && !given[i];
     if (is_missing) return refuse(fmt::format("{}: '{}' is missing", name, bound.op->params[i]->name));
   }
-  if (!has_target) bound.target = fitting_target(plan_, name.substr(0, dot));
-  if (bound.target) {
-    sq_binding binding{SQ_PARAM_TO, -1, {}};
-    binding.value.type = SQ_T_TARGET;
-    binding.value.u.target = bound.target;
-    bindings.push_back(binding);
-    spec.target = static_cast<std::uint32_t>(bound.target->index());
-  }
+  const Target* target = bound.target;
+  if (!has_target && must_have_target(name.substr(0, dot))) target = fitting_target(plan_, name.substr(0, dot));
+  if (target) bind_target(draft, *target);
   bound.timeout_ns = operation_timeout_ns(bound);
   judge_code(bound);
   return true;
+}
+
+void LateBindings::bind_target(Draft& draft, const Target& target) const {
+  BoundOperation& bound = draft.operation->bound;
+  bound.target = &target;
+  sq_binding binding{SQ_PARAM_TO, -1, {}};
+  binding.value.type = SQ_T_TARGET;
+  binding.value.u.target = bound.target;
+  draft.bindings.push_back(binding);
+  draft.operation->spec.target = static_cast<std::uint32_t>(target.index());
+  bound.timeout_ns = operation_timeout_ns(bound);
 }
 
 bool LateBindings::prepare(Draft& draft, std::string& error) const {

@@ -47,6 +47,7 @@ class LateBindings {
     std::vector<sq_binding> bindings;
   };
   bool read(std::string_view name, std::span<const sq_pair> params, Draft& draft, std::string& error) const;
+  void bind_target(Draft& draft, const Target& target) const;
   bool prepare(Draft& draft, std::string& error) const;
   std::uint32_t series(const TaskUse& use, std::string_view name, std::string_view operation, std::string_view type,
                        SeriesKind kind, const std::map<std::string, std::string>& tags);

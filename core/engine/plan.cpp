@@ -126,7 +126,15 @@ class Plan::Builder final : public StepBinder {
     }
     bound.timeout_ns = operation_timeout_ns(bound);
     judge_code(bound);
-    prepare(bound, step, instance);
+    std::string mistake = prepare(bound, step, instance);
+    if (!mistake.empty() && step.fitting_target != kNone) {   // perhaps because it wants one
+      bound.slots.clear();
+      bound.target = &plan_.targets_.at(step.fitting_target);
+      used_targets_[population_index_].insert(step.fitting_target);
+      bound.timeout_ns = operation_timeout_ns(bound);
+      mistake = prepare(bound, step, instance);
+    }
+    if (!mistake.empty()) refuse(mark_, std::move(mistake));
     plan_.operations_.push_back(std::move(bound));
     return static_cast<std::uint32_t>(plan_.operations_.size() - 1);
   }
@@ -268,7 +276,8 @@ class Plan::Builder final : public StepBinder {
     }
   }
 
-  void prepare(BoundOperation& bound, const OperationStep& step, const ProtocolInstance& instance) {
+  /// What the plugin refuses it with; "" when it does not.
+  std::string prepare(BoundOperation& bound, const OperationStep& step, const ProtocolInstance& instance) {
     std::vector<sq_binding> bindings;
     std::string text;
     ArgumentWriter writer{plan_.scenario_, plan_.statics_, nullptr, nullptr, text};
@@ -278,7 +287,7 @@ class Plan::Builder final : public StepBinder {
         if (!writer.write(param, binding.value)) {
           refuse(param.mark.line ? param.mark : mark_,
                  fmt::format("{}: {}: {}", step.operation_name, bound.op->params[param.param]->name, text));
-          return;
+          return {};
         }
       } else {
         binding.slot = static_cast<std::int32_t>(bound.slots.size());
@@ -311,7 +320,7 @@ class Plan::Builder final : public StepBinder {
     const sq_status status = instance.protocol->prepare(instance.instance, step.operation, bindings.data(),
                                                         static_cast<std::uint32_t>(bindings.size()), &wants,
                                                         &bound.prepared, &error);
-    if (status != SQ_OK) refuse(mark_, fmt::format("{}: {}", step.operation_name, failure_text(error, status)));
+    return status == SQ_OK ? std::string() : fmt::format("{}: {}", step.operation_name, failure_text(error, status));
   }
 
   std::uint32_t series(const std::string& name, const std::string& operation, const std::string& type,

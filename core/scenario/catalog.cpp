@@ -87,6 +87,11 @@ void OperationCatalog::add(const sq_tasks& from, std::string_view plugin_id) {
   }
 }
 
+bool must_have_target(std::string_view protocol) {
+  static constexpr std::string_view kOwn[] = {"http", "mqtt", "tcp", "udp", "ws"};
+  return std::ranges::find(kOwn, protocol) != std::end(kOwn);
+}
+
 std::vector<std::string> schemes_of(std::string_view protocol) {
   if (protocol == "http") return {"http", "https"};
   if (protocol == "mqtt") return {"mqtt", "mqtts"};

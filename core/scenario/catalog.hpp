@@ -80,5 +80,7 @@ struct OperationCatalog {
 /// Address schemes that a protocol understands: http and https for "http"; its own name, with and without
 /// an s, for one that the core does not know; none for "job", which takes no target.
 std::vector<std::string> schemes_of(std::string_view protocol);
+/// Its operations cannot do without a target. Of other plugins nobody knows: theirs are asked with one when they refuse without.
+bool must_have_target(std::string_view protocol);
 
 }  // namespace squall

@@ -14,7 +14,6 @@ namespace {
 
 /// The parameter that says where on the target an operation goes, for its name.
 constexpr std::string_view kAddresses[] = {"path", "topic", "program"};
-constexpr std::string_view kOwnTargets[] = {"http", "mqtt", "tcp", "udp", "ws"};  // cannot do without one
 
 bool has_hole(const Node& node) { return node.is_scalar() && node.text.find("${") != node.text.npos; }
 
@@ -144,7 +143,7 @@ void Decoder::decode_address(const Node& key, const Node* to, const std::string&
     if (to) error(*to, fmt::format("'{}' goes to no target", key.text), "remove 'to'");
     return;
   }
-  const bool must_have = std::ranges::find(kOwnTargets, protocol) != std::end(kOwnTargets);
+  const bool must_have = must_have_target(protocol);
   const auto says = [&] { return fmt::format("{}://", fmt::join(schemes, "://, ")); };
   if (to == nullptr) {
     std::vector<std::uint32_t> fitting;
@@ -154,12 +153,12 @@ void Decoder::decode_address(const Node& key, const Node* to, const std::string&
       fitting.push_back(i);
       if (scenario_.targets[i].name == "default") by_name = i;
     }
-    if (by_name) out.target = *by_name;
-    else if (fitting.size() == 1) out.target = fitting[0];
-    else if (must_have && fitting.empty()) {
+    if (by_name || fitting.size() == 1) {
+      (must_have ? std::get<std::uint32_t>(out.target) : out.fitting_target) = by_name ? *by_name : fitting[0];
+    } else if (must_have && fitting.empty()) {
       if (!has_bad_targets_)
         error(key, fmt::format("'{}' has nowhere to go: no target is {}", key.text, says()), "list one under `targets`");
-    } else if (must_have) {   // of another plugin nobody knows whether it has a target: it says so in prepare
+    } else if (must_have) {
       std::vector<std::string> names;
       for (const std::uint32_t i : fitting) names.push_back(scenario_.targets[i].name);
       error(key, fmt::format("'{}' needs 'to': more than one target fits", key.text), fmt::format("one of {}", fmt::join(names, ", ")));

@@ -99,6 +99,7 @@ struct OperationStep {
   std::string type;                           // "request", "job", or what the step says
   std::map<std::string, std::string> tags;
   std::variant<std::uint32_t, Template> target = kNone;   // index into targets, or a template that names one
+  std::uint32_t fitting_target = kNone;       // of a plugin that may need none: for the case that it refuses the step without
   std::int64_t timeout_ns = 0;                // 0: target's, else default
   std::vector<ParamValue> params;
   std::vector<Check> expect;

@@ -435,6 +435,32 @@ TEST(Samples, ATimeOutHasTheLimitAsItsLatency) {
   EXPECT_EQ(page.response.max_ns(), static_cast<std::uint64_t>(250 * kMs));
 }
 
+TEST(Samples, ASeriesThatAPluginMakesWhileTheRunGoesOnIsKept) {
+  ScenarioBuilder builder;
+  const auto task = builder.task("page", {0});
+  for (const auto& [name, iterations] : {std::pair("first", 30), std::pair("second", 20)}) {
+    PopulationSpec& population = builder.population(name, {{task, 1.0}});
+    population.load.users = 3;
+    population.stop_after.iterations = static_cast<std::uint64_t>(iterations);
+  }
+  script() = {};
+  script().delivery = "made late";
+  script().on_start = takes(kMs);
+  const RunResult result = VirtualRun(builder.scenario, 2).run();
+  std::uint64_t recorded = 0, told = 0, series = 0;
+  for (const SeriesTotals& one : result.snapshot.series) {
+    if (one.key.name != "made late") continue;
+    EXPECT_EQ(one.key.kind, SeriesKind::delivery);
+    EXPECT_EQ(one.key.operation, "script.delivery");
+    recorded += one.counts.ok;
+    told += one.counts.told;
+    ++series;
+  }
+  EXPECT_EQ(series, 2u);
+  EXPECT_EQ(recorded, 50u);
+  EXPECT_EQ(told, 150u);
+}
+
 TEST(Samples, WarmUpAndMeasuringNeverMix) {
   ScenarioBuilder builder;
   const auto task = builder.task("page", {0});

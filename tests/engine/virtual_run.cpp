@@ -11,6 +11,7 @@ namespace {
 const sq_host* host = nullptr;
 const sq_calls_api* calls = nullptr;
 const sq_loop_api* loop_api = nullptr;
+const sq_samples_api* samples = nullptr;
 
 struct Session {
   std::uint64_t id;
@@ -34,6 +35,7 @@ sq_status plugin_init(const sq_host* own, sq_error*) noexcept {
   host = own;
   calls = static_cast<const sq_calls_api*>(host->get_extension(host, SQ_CALLS_V1, sizeof(sq_calls_api)));
   loop_api = static_cast<const sq_loop_api*>(host->get_extension(host, SQ_LOOP_V1, sizeof(sq_loop_api)));
+  samples = static_cast<const sq_samples_api*>(host->get_extension(host, SQ_SAMPLES_V1, sizeof(sq_samples_api)));
   return SQ_OK;
 }
 void plugin_fini() noexcept {}
@@ -75,6 +77,11 @@ void start(void* own, const void* prepared, const sq_value*, std::uint32_t, sq_c
   if (SQ_HAS(call, flags) && (call->flags & SQ_CALL_BESIDE) != 0) ++script().beside;
   ScriptedEnd end{call->start_ns};
   if (script().on_start) end = script().on_start(session->id, op, call->start_ns);
+  if (!script().delivery.empty()) {
+    sq_series* const series = samples->series({"script.delivery", 15}, {script().delivery.data(), script().delivery.size()});
+    samples->record(call->shard, session->id, series, call->start_ns, call->start_ns, SQ_OUT_OK, SQ_K_NONE, 5);
+    samples->count(call->shard, session->id, series, 3);
+  }
   call->outcome = end.outcome;
   call->kind = end.kind;
   call->code = end.code;

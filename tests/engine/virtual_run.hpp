@@ -30,6 +30,7 @@ struct ScriptedEnd {
 /// What the plugin does; set by a test before its run, empty: every operation takes no time.
 struct Script {
   std::function<ScriptedEnd(std::uint64_t session, std::uint32_t op, std::uint64_t start_ns)> on_start;
+  std::string delivery;               // each call records and counts in a series of that name, made when it comes to it
   std::uint64_t started[4] = {};      // calls begun by operation
   std::uint64_t sessions_open = 0, sessions_opened = 0;
   std::uint64_t released = 0;

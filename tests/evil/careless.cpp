@@ -186,7 +186,7 @@ constexpr sq_dgram_events kIgnores{sizeof(sq_dgram_events), 0, nullptr, ignore_p
 bool open_socket(Session& session, const sq_dgram_events* events) {
   session.tries = 0;
   session.kept = nullptr;
-  if (datagrams->open(session.shard, session.prepared->target, events, &session, &session.socket) == SQ_OK) return true;
+  if (datagrams->open(session.shard, session.prepared->target, 0, events, &session, &session.socket) == SQ_OK) return true;
   end(session);
   return false;
 }

@@ -76,7 +76,7 @@ TEST(ResultJson, CountersAndConnectionsStandBesideTheSeries) {
   counter.key.name = "reordered";
   counter.counts.told = 0;
   result.snapshot.series.push_back(counter);
-  result.snapshot.connections.push_back({"site", {0, 14, 1386, 13, 2}});
+  result.snapshot.connections.push_back({"site", {0, 14, 1386, 13, 2, 3}});
   const auto document = nlohmann::json::parse(result_json(result));
   EXPECT_EQ(document.at("series").size(), 1u);
   const auto expected = nlohmann::json::parse(R"([
@@ -84,10 +84,10 @@ TEST(ResultJson, CountersAndConnectionsStandBesideTheSeries) {
     {"population": "lamps", "operation": "mqtt.delivery", "name": "lost", "phase": "main", "count": 7}])");
   EXPECT_EQ(document.at("counters"), expected);
   EXPECT_EQ(document.at("connections"), nlohmann::json::parse(R"([
-    {"target": "site", "opened": 14, "reused": 1386, "closed_by_peer": 13, "failed": 2}])"));
+    {"target": "site", "opened": 14, "reused": 1386, "closed_by_peer": 13, "failed": 2, "icmp_errors": 3}])"));
   const std::string text = summary_text(result);
   EXPECT_NE(text.find("counted     lamps/mqtt.delivery: 1,234 duplicate, 7 lost\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("connections site: 14 opened, 1,386 reused, 13 closed by the peer, 2 failed\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("connections site: 14 opened, 1,386 reused, 13 closed by the peer, 2 failed, 3 ICMP errors\n"), std::string::npos) << text;
 }
 
 RunResult with_records_and_metrics() {

@@ -264,7 +264,7 @@ struct Call : sq_call {
   void* session = nullptr;
   uint32_t op = 0;
   const sq_value* args = nullptr;  // lent to the plugin until it has completed
-  lent::Memory lent;
+  lent::Memory lent{};
 
   uint64_t phases() const;
   /// Output by name, or an empty view; `key` for map-like ones.
