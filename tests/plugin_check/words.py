@@ -33,7 +33,7 @@ expect(2, "write NAME=VALUE", udp, "--set", "payload")
 expect(2, "does not exist", "absent.so")
 expect(0, "--operation", "--help")
 expect(1, "it has no operation or task 'sned'", udp, "--test", "description", "--operation", "sned")
-one = expect(0, "libudp.so: 3 tests passed (seed 7)", udp, "--test", "options", "--test", "calls", "--seed", "7")
+one = expect(0, "libudp.so: all 3 tests of the kit passed (seed 7)", udp, "--test", "options", "--test", "calls", "--seed", "7")
 if one != expect(0, "seed 7", udp, "--test", "options", "--test", "calls", "--seed", "7"):
     wrong.append("the same seed says something else:\n" + one)
 expect(0, "steps prepared", udp, "--test", "parameters", "--set", "payload=hello")

@@ -192,10 +192,25 @@ void Life::drive(fake::Session&, fake::Call& call, const Step& step) {
   abandon();
 }
 
+void Life::Ends::operator+=(const Ends& other) {
+  for (std::size_t i = 0; i < std::size(outcome); ++i) outcome[i] += other.outcome[i];
+  silent += other.silent;
+}
+
+std::string Life::Ends::text() const {
+  const unsigned all = outcome[SQ_OUT_OK] + outcome[SQ_OUT_FAILED] + outcome[SQ_OUT_TIMEOUT] + outcome[SQ_OUT_CANCELLED];
+  std::string told = fmt::format("{} calls in {} kinds of network: {} ok, {} failed, {} timed out, {} cancelled", all, all_weathers().size(), outcome[SQ_OUT_OK],
+                                 outcome[SQ_OUT_FAILED], outcome[SQ_OUT_TIMEOUT], outcome[SQ_OUT_CANCELLED]);
+  if (silent > all / 2) told += fmt::format("; {} sent nothing (--set NAME=VALUE gives values that can be sent)", silent);
+  return told;
+}
+
 void Life::look_at(fake::Session& session, fake::Call& call, const Step& step) {
   at(fmt::format("what a call of {} says ({})", step.op->name, weather.name));
   check_figures(call, step);
   check_outputs(session, call, step);
+  ++ends_.outcome[std::min<std::uint32_t>(call.outcome, SQ_OUT_CANCELLED)];
+  ends_.silent += call.bytes_out == 0;
   at(fmt::format("release of a call of {}", step.op->name));
   session.release(call);
 }

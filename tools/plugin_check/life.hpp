@@ -47,6 +47,13 @@ class Life {
   void look_at(fake::Session& session, fake::Call& call, const Step& step);
 
   Values& values() { return values_; }
+  /// How calls ended so far, by outcome; and of how many nothing went out.
+  struct Ends {
+    unsigned outcome[4] = {}, silent = 0;
+    void operator+=(const Ends& other);
+    std::string text() const;
+  };
+  const Ends& ends() const { return ends_; }
 
   const Subject& subject;
   Random& random;
@@ -63,6 +70,7 @@ class Life {
   Values values_;
   std::string refusal_;
   std::size_t greeted_ = 0;
+  Ends ends_;
 
  public:
   std::unique_ptr<fake::Protocol> protocol;   // ends before what it was given

@@ -96,7 +96,7 @@ int check(const Subject& subject, const std::vector<std::string>& wanted, std::c
     if (!interfaces.is_loaded) interfaces = {true, board().has_protocol != 0, board().has_tasks != 0, board().has_output != 0};
   }
   if (!failed) {
-    fmt::print("{}: {} tests passed (seed {})\n", std::filesystem::path(subject.path).filename().string(), passed, subject.seed);
+    fmt::print("{}: all {} tests of the kit passed (seed {})\n", std::filesystem::path(subject.path).filename().string(), passed, subject.seed);
     return kPassed;
   }
   fmt::print("{}: {} of {} tests failed:{} (seed {}; --test NAME --seed {} repeats one)\n", std::filesystem::path(subject.path).filename().string(), failed,

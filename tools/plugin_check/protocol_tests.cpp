@@ -127,7 +127,7 @@ void test_sessions(const Subject& subject) {
 void test_calls(const Subject& subject) {
   Traces traces;
   Random random(subject.seed);
-  unsigned calls = 0;
+  Life::Ends ends;
   std::vector<std::string> untried;
   const Patience patience(kWhole);
   for (int round = 0; round < 10 && !patience.is_over(); ++round) {
@@ -142,15 +142,15 @@ void test_calls(const Subject& subject) {
           fake::Call& call = life->start(session, step);
           life->drive(session, call, step);
           life->look_at(session, call, step);
-          ++calls;
         }
         at(fmt::format("session_close after {}, {}", step.op->name, weather.name));
       }
+      ends += life->ends();
       end(std::move(life));
     }
   }
   traces.look(subject);
-  note_untried(fmt::format("{} calls in {} kinds of network", calls, all_weathers().size()), untried);
+  note_untried(ends.text(), untried);
 }
 
 /// cancel() at any moment, once or twice: complete() follows in time.

@@ -26,7 +26,7 @@ bool loader_takes(const fs::path& library) {
   std::fflush(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
-    Toolbox toolbox;
+    Toolbox toolbox(false);
     const auto loaded = toolbox.registry.load_file(library);
     if (!loaded) fmt::print("        {}\n", loaded.error().text);
     std::fflush(nullptr);

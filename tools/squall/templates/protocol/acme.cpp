@@ -24,7 +24,7 @@ struct Instance {  // the run; options under `plugins: { acme: … }` would come
 
 struct Prepared {  // a step of the scenario, made once and read by all threads; what is thrown, `squall check` says
   Prepared(Instance&, uint32_t, std::span<const sq_binding> bindings, const sq_wants&) : args(kRequest, bindings) {
-    if (!args.to().given) throw invalid("acme.request needs a target: to");
+    if (!args.to().given) throw invalid("needs a target: to");
   }
   Args args;
 };
