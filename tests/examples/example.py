@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests/must_show"))
 from harness import BIN, Skipped, on_free_port, program, squall, start, wait_until  # noqa: E402
 
-FOLDERS = {"nmea": "nmea", "memcached": "rust-memcached", "redis": "redis"}
+FOLDERS = {"nmea": "nmea", "memcached": "rust-memcached", "redis": "redis", "syslog": "syslog"}
 
 
 def folder_of(name):
