@@ -215,6 +215,12 @@ void Life::look_at(fake::Session& session, fake::Call& call, const Step& step) {
   session.release(call);
 }
 
+void Life::call(fake::Session& session, const Step& step) {
+  fake::Call& call = start(session, step);
+  drive(session, call, step);
+  look_at(session, call, step);
+}
+
 void Life::check_figures(const fake::Call& call, const Step& step) {
   const auto wrong = [&](std::string_view what) { find(fmt::format("{}: {}", step.op->name, what)); };
   if (call.outcome == SQ_OUT_FAILED && call.kind == SQ_K_NONE) wrong("failed without a kind of failure");

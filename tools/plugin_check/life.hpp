@@ -45,6 +45,8 @@ class Life {
   bool step();
   /// What a call says when it has ended, and its outputs. Releases it.
   void look_at(fake::Session& session, fake::Call& call, const Step& step);
+  /// All of it, from start to release.
+  void call(fake::Session& session, const Step& step);
 
   Values& values() { return values_; }
   /// How calls ended so far, by outcome; and of how many nothing went out.

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <memory>
 
 #include "board.hpp"
@@ -49,6 +50,28 @@ void end(std::unique_ptr<Life> life) {
   at("after shard_close");
   life->host.advance(3'600'000'000'000);
   life.reset();
+}
+
+/// Each step in each weather, a session for it, `act` a few times; again and again while there is patience. What calls said, in sum.
+Life::Ends in_each_weather(const Subject& subject, std::vector<std::string>* untried, const std::function<void(Life&, fake::Session&, const Step&)>& act) {
+  Random random(subject.seed);
+  Life::Ends ends;
+  const Patience patience(kWhole);
+  for (int round = 0; round < 10 && !patience.is_over(); ++round) {
+    for (const Weather& weather : all_weathers()) {
+      if (patience.is_over()) break;
+      auto life = std::make_unique<Life>(subject, random, weather);
+      if (untried) untried->clear();
+      for (const Step& step : steps_of(*life, untried)) {
+        const auto session = life->open_session(1);
+        for (int i = 0; i < 4 && !patience.is_over(); ++i) act(*life, *session, step);
+        at(fmt::format("session_close after {}, {}", step.op->name, weather.name));
+      }
+      ends += life->ends();
+      end(std::move(life));
+    }
+  }
+  return ends;
 }
 
 }  // namespace
@@ -126,29 +149,8 @@ void test_sessions(const Subject& subject) {
 /// Each operation in each weather: it ends once, in time, and what it says can be read.
 void test_calls(const Subject& subject) {
   Traces traces;
-  Random random(subject.seed);
-  Life::Ends ends;
   std::vector<std::string> untried;
-  const Patience patience(kWhole);
-  for (int round = 0; round < 10 && !patience.is_over(); ++round) {
-    for (const Weather& weather : all_weathers()) {
-      if (patience.is_over()) break;
-      auto life = std::make_unique<Life>(subject, random, weather);
-      untried.clear();
-      for (const Step& step : steps_of(*life, &untried)) {
-        const auto owned = life->open_session(1);
-        fake::Session& session = *owned;
-        for (int i = 0; i < 4 && !patience.is_over(); ++i) {
-          fake::Call& call = life->start(session, step);
-          life->drive(session, call, step);
-          life->look_at(session, call, step);
-        }
-        at(fmt::format("session_close after {}, {}", step.op->name, weather.name));
-      }
-      ends += life->ends();
-      end(std::move(life));
-    }
-  }
+  const Life::Ends ends = in_each_weather(subject, &untried, [](Life& life, fake::Session& session, const Step& step) { life.call(session, step); });
   traces.look(subject);
   note_untried(ends.text(), untried);
 }
@@ -156,30 +158,16 @@ void test_calls(const Subject& subject) {
 /// cancel() at any moment, once or twice: complete() follows in time.
 void test_cancel(const Subject& subject) {
   Traces traces;
-  Random random(subject.seed);
   unsigned calls = 0;
-  const Patience patience(kWhole);
-  for (int round = 0; round < 10 && !patience.is_over(); ++round) {
-    for (const Weather& weather : all_weathers()) {
-      if (patience.is_over()) break;
-      auto life = std::make_unique<Life>(subject, random, weather);
-      for (const Step& step : steps_of(*life)) {
-        const auto owned = life->open_session(1);
-        fake::Session& session = *owned;
-        for (int i = 0; i < 4 && !patience.is_over(); ++i) {
-          fake::Call& call = life->start(session, step);
-          for (std::uint64_t k = random.below(6); k > 0 && !call.completions && life->step(); --k) {}
-          at(fmt::format("cancel of a call of {} ({})", step.op->name, weather.name));
-          for (std::uint64_t k = 1 + random.below(2); k > 0 && !call.completions; --k) session.cancel(call);
-          life->drive(session, call, step);
-          life->look_at(session, call, step);
-          ++calls;
-        }
-        at(fmt::format("session_close after a cancel of {}", step.op->name));
-      }
-      end(std::move(life));
-    }
-  }
+  in_each_weather(subject, nullptr, [&](Life& life, fake::Session& session, const Step& step) {
+    fake::Call& call = life.start(session, step);
+    for (std::uint64_t k = life.random.below(6); k > 0 && !call.completions && life.step(); --k) {}
+    at(fmt::format("cancel of a call of {} ({})", step.op->name, life.weather.name));
+    for (std::uint64_t k = 1 + life.random.below(2); k > 0 && !call.completions; --k) session.cancel(call);
+    life.drive(session, call, step);
+    life.look_at(session, call, step);
+    ++calls;
+  });
   traces.look(subject);
   note(fmt::format("{} calls cancelled", calls));
 }
@@ -237,10 +225,7 @@ void test_life(const Subject& subject) {
         sessions.push_back(life->open_session(i + 1));
       }
       fake::Session& session = *sessions[random.below(sessions.size())];
-      const Step& step = random.one_of(steps);
-      fake::Call& call = life->start(session, step);
-      life->drive(session, call, step);
-      life->look_at(session, call, step);
+      life->call(session, random.one_of(steps));
       ++calls;
       if (!random.chance(0.1)) continue;
       at("session_close");
@@ -264,11 +249,7 @@ void test_leaks(const Subject& subject) {
     for (const Step& step : steps_of(*life)) {
       const auto owned = life->open_session(1);
       fake::Session& session = *owned;
-      for (unsigned i = 0; i < kCalls; ++i) {
-        fake::Call& call = life->start(session, step);
-        life->drive(session, call, step);
-        life->look_at(session, call, step);
-      }
+      for (unsigned i = 0; i < kCalls; ++i) life->call(session, step);
     }
     end(std::move(life));
   });
