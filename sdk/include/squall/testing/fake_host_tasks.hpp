@@ -238,4 +238,5 @@ class VirtualUser : public ::sq_user {
 
 }  // namespace squall::fake
 
+#include "fake_host_passes.hpp"
 #include "fake_host_users.hpp"
