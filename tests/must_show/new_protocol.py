@@ -16,6 +16,7 @@ from harness import BIN, FOLDER, Skipped, expect, expect_equal, figure, program,
 FREE_BYTES = 3 << 30
 LINES = 100
 REQUESTS = 100  # 20/s for 5 s
+PROJECT = "/srv/acme"  # in the bare system
 SERVER = """python3 server.py 0 > port & server=$!
 until [ -s port ]; do sleep 0.1; done
 ACME_SERVER=tcp://127.0.0.1:$(cat port) squall run scenario.yaml --plugin-path build --json result.json --accept-invalid; code=$?
@@ -66,18 +67,18 @@ def a_protocol_on_a_bare_debian():
             raise Skipped(f"apt cannot install the packages here: {last_words(install.log)}")
         figure(f"apt install of both, with what they recommend: {install.took_s:.0f} s")
 
-        project = root + "/root/acme"
+        project = root + PROJECT
         said = shell(root, "squall new protocol acme && cd acme && cmake --workflow --preset default",
-                     "cd; squall new protocol acme; cd acme; cmake --workflow --preset default")
+                     f"mkdir -p {os.path.dirname(PROJECT)}; cd {os.path.dirname(PROJECT)}; squall new protocol acme; cd acme; cmake --workflow --preset default")
         expect(re.search(r"100% tests passed, 0 tests failed out of 3", said), f"its tests say {said[-800:]}")
         lines = code_lines(project + "/acme.cpp")
         figure(f"acme.cpp: {lines} lines of code, {os.path.getsize(project + '/acme.cpp')} bytes with what explains them")
         expect(lines < LINES, f"{lines} lines of code, wanted fewer than {LINES}")
-        symbols = re.findall(r"^\w+ \w (\S+)$", shell(root, "nm", "nm -D --defined-only /root/acme/build/libacme.so"), re.M)
+        symbols = re.findall(r"^\w+ \w (\S+)$", shell(root, "nm", f"nm -D --defined-only {PROJECT}/build/libacme.so"), re.M)
         figure(f"libacme.so defines {symbols}")
         expect_equal(symbols, ["squall_plugin_entry_v1"], "symbols")
 
-        shell(root, "squall run scenario.yaml", "cd /root/acme; " + SERVER)
+        shell(root, "squall run scenario.yaml", f"cd {PROJECT}; " + SERVER)
         with open(project + "/result.json") as file:
             result = json.load(file)
         totals = result["totals"]
@@ -85,7 +86,7 @@ def a_protocol_on_a_bare_debian():
         # Whether other load on this machine made it late is not what is shown here.
         expect(result["verdict"] in ("passed", "invalid"), f"verdict {result['verdict']}")
         expect_equal((totals["samples"], totals["failed"]), (REQUESTS, 0), "requests and failures")
-        said = shell(root, "cmake --workflow --preset asan", "cd /root/acme; cmake --workflow --preset asan")
+        said = shell(root, "cmake --workflow --preset asan", f"cd {PROJECT}; cmake --workflow --preset asan")
         expect(re.search(r"100% tests passed, 0 tests failed out of 1", said), f"under the sanitizers its test says {said[-800:]}")
 
 

@@ -18,7 +18,7 @@ class TemplateTest : public ::testing::Test {
     scope.user_index = 7;
     scope.iteration = 3;
     scope.record = {"a/b", "site \"1\""};
-    names.constants["env.HOME"] = {std::string("/root")};
+    names.constants["env.HOME"] = {std::string("/home/ada")};
     names.constants["env.NONE"] = {};
     names.constants["limit"] = {std::int64_t{50}};
   }
@@ -54,10 +54,10 @@ TEST_F(TemplateTest, PrintsTextNamesAndConstants) {
   EXPECT_EQ(render(""), "");
   EXPECT_EQ(render("plain $ text } {"), "plain $ text } {");
   EXPECT_EQ(render("/s/${pages.path}?u=${user.index}&i=${ user.iteration }"), "/s/a/b?u=7&i=3");
-  EXPECT_EQ(render("${env.HOME}/x"), "/root/x");
+  EXPECT_EQ(render("${env.HOME}/x"), "/home/ada/x");
   EXPECT_EQ(render("costs $${5}"), "costs ${5}");
   EXPECT_TRUE(compile("${env.HOME}/x").is_constant());
-  EXPECT_EQ(compile("${env.HOME}/x").constant(), Value{std::string("/root/x")});
+  EXPECT_EQ(compile("${env.HOME}/x").constant(), Value{std::string("/home/ada/x")});
   EXPECT_FALSE(compile("${user.index}").is_constant());
 }
 
@@ -83,7 +83,7 @@ TEST_F(TemplateTest, DefaultsStandInForMissingAndEmptyValues) {
   EXPECT_EQ(render("<${token:-}>"), "<>");
   EXPECT_EQ(value("${token:-}"), Value{std::string()});
   EXPECT_EQ(render("${env.NONE:-http://127.0.0.1:8080}"), "http://127.0.0.1:8080");
-  EXPECT_EQ(render("${token:-${env.HOME}/${user.index}}"), "/root/7");
+  EXPECT_EQ(render("${token:-${env.HOME}/${user.index}}"), "/home/ada/7");
   EXPECT_EQ(render("${token:-{\"a\":{}}}"), "{\"a\":{}}");
   EXPECT_EQ(value("${count:-5}"), Value{std::int64_t{5}});
   EXPECT_EQ(value("${count:-007}"), Value{std::string("007")});
@@ -411,7 +411,7 @@ TEST_F(TemplateTest, CompilesTreesToJson) {
   EXPECT_EQ(out,
             "{\"id\":\"urn:7\",\"n\":7,\"site\":\"site \\\"1\\\"\",\"both\":\"\\\"site "
             "\\\"1\\\"\\\"\\n\",\"on\":true,"
-            "\"none\":null,\"half\":0.5,\"list\":[1,1,{}],\"k7\":\"/root\",\"yes\":true}");
+            "\"none\":null,\"half\":0.5,\"list\":[1,1,{}],\"k7\":\"/home/ada\",\"yes\":true}");
   EXPECT_TRUE(parse_json(out));
 }
 
