@@ -1,5 +1,6 @@
 """What squall plugins check says to a user who mistypes, and that a seed repeats what it drew."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,12 @@ with tempfile.TemporaryDirectory() as folder:
     text = os.path.join(folder, "text.so")
     open(text, "w").write("no library")
     expect(1, "FAILED  loader", text)
+with tempfile.TemporaryDirectory() as folder:   # a program without its kit beside it
+    os.makedirs(os.path.join(folder, "bin"))
+    shutil.copy(squall, os.path.join(folder, "bin"))
+    done = subprocess.run([os.path.join(folder, "bin", "squall"), "plugins", "check", udp], capture_output=True, text=True, timeout=120)
+    if done.returncode != 109 or "lib/squall/squall-plugin-check: No such file" not in done.stderr:
+        wrong.append(f"without its kit: {done.returncode} {done.stderr}")
 expect(2, "FILE is required")
 expect(2, "no test 'call'; there are loading", udp, "--test", "call")
 expect(2, "write NAME=VALUE", udp, "--set", "payload")

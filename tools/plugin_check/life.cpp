@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "board.hpp"
+#include "reason.hpp"
 
 namespace squall::plugin_check {
 namespace {
@@ -65,9 +65,9 @@ Life::Life(const Subject& of, Random& from, const Weather& in) : subject(of), ra
     const std::vector<sq_pair> pairs = values_.options(subject.protocol->options);
     lent::Memory memory;
     void* instance = nullptr;
-    sq_error error{};
-    if (subject.protocol->open(memory.copy_all(pairs.data(), pairs.size()), pairs.size(), &instance, &error) != SQ_OK) {
-      told = error.text;
+    Reason reason;
+    if (!reason.accepts("open", subject.protocol->open(memory.copy_all(pairs.data(), pairs.size()), pairs.size(), &instance, reason.room()))) {
+      told = reason.text();
       continue;
     }
     memory.close();
@@ -121,20 +121,15 @@ std::optional<Step> Life::prepare(std::uint32_t index) {
     at(fmt::format("prepare of {} ({})", op.name, told));
     lent::Memory memory;
     const sq_wants wants{sizeof wants, 0, random.chance(0.8) ? UINT64_MAX : random.below(UINT64_MAX), random.chance(0.5) ? 1u << 20 : random.below(100)};
-    sq_error error{};
-    std::memset(error.text, 'x', sizeof(error.text));
-    error.text[0] = '\0';
+    Reason reason;
     made.prepared.op = index;
     const sq_status status = subject.protocol->prepare(protocol->instance, index, memory.copy_all(list.data(), list.size()),
-                                                       static_cast<std::uint32_t>(list.size()), memory.copy(&wants, 1), &made.prepared.handle, &error);
-    if (status == SQ_OK) {
+                                                       static_cast<std::uint32_t>(list.size()), memory.copy(&wants, 1), &made.prepared.handle, reason.room());
+    if (reason.accepts(fmt::format("prepare of {}", op.name), status)) {
       protocol->adopt(made.prepared);
       return made;
     }
-    if (status > 0) find(fmt::format("prepare of {} returned {}, which is no status of a failure", op.name, status));
-    if (error.text[0] == '\0') find(fmt::format("prepare of {} fails without a reason", op.name));
-    if (::strnlen(error.text, sizeof(error.text)) == sizeof(error.text)) find(fmt::format("prepare of {} fails with a text that has no end", op.name));
-    else refusal_ = error.text;
+    refusal_ = reason.text();
   }
   return std::nullopt;
 }

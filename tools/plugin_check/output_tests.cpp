@@ -4,12 +4,12 @@
 #include <squall/testing/fake_output.hpp>
 
 #include <array>
-#include <cstring>
 #include <limits>
 #include <list>
 #include <memory>
 
 #include "board.hpp"
+#include "reason.hpp"
 #include "tests.hpp"
 #include "traces.hpp"
 #include "values.hpp"
@@ -33,15 +33,10 @@ class Sink {
       for (const sq_pair& pair : pairs) options += fmt::format("{}{}: {}", options.empty() ? "" : ", ", plugin::view(pair.key), show(pair.value));
       at("open (" + options + ")");
       lent::Memory memory;
-      sq_error error{};
-      std::memset(error.text, 'x', sizeof(error.text));
-      error.text[0] = '\0';
-      const sq_status status = table_.open(&host_.shard, memory.copy_all(pairs.data(), pairs.size()), pairs.size(), &sink_, &error);
-      if (status == SQ_OK) return;
-      if (status > 0) find(fmt::format("open returned {}, which is no status of a failure", status));
-      if (error.text[0] == '\0') find("open fails without a reason");
-      if (::strnlen(error.text, sizeof(error.text)) == sizeof(error.text)) find("open fails with a text that has no end");
-      else told = error.text;
+      Reason reason;
+      const sq_status status = table_.open(&host_.shard, memory.copy_all(pairs.data(), pairs.size()), pairs.size(), &sink_, reason.room());
+      if (reason.accepts("open", status)) return;
+      told = reason.text();
       ++refused;
     }
     find(fmt::format("open accepted none of {} sets of options; the last answer: {} (--set NAME=VALUE gives one)", kTries, told));

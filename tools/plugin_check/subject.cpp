@@ -5,9 +5,9 @@
 #include <squall/testing/fake_host.hpp>
 
 #include <algorithm>
-#include <cstring>
 
 #include "board.hpp"
+#include "reason.hpp"
 
 namespace squall::plugin_check {
 namespace {
@@ -43,16 +43,9 @@ bool load(Subject& subject) {
   const sq_plugin& root = *subject.root;
 
   at("init");
-  sq_error error{};
-  std::memset(error.text, 'x', sizeof(error.text));   // what a plugin does not write is no text
-  error.text[0] = '\0';
-  const sq_status status = root.init(subject.has_nothing ? &kNothing : &fake::Host::root(), &error);
-  if (status != SQ_OK) {
-    const std::size_t length = ::strnlen(error.text, sizeof(error.text));
-    if (status > 0) find(fmt::format("init returned {}, which is no status of a failure", status));
-    if (length == 0) find(fmt::format("init failed with {} and without a reason", status));
-    if (length == sizeof(error.text)) find("init failed with a text that has no end");
-    if (!subject.has_nothing) find(fmt::format("init failed: {}", std::string_view(error.text, length)));
+  Reason reason;
+  if (!reason.accepts("init", root.init(subject.has_nothing ? &kNothing : &fake::Host::root(), reason.room()))) {
+    if (!subject.has_nothing) find(fmt::format("init failed: {}", reason.text()));
     return false;
   }
   at("get_interface");

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "board.hpp"
+#include "reason.hpp"
 #include "tests.hpp"
 #include "traces.hpp"
 #include "values.hpp"
@@ -55,14 +56,12 @@ class World {
       const std::vector<sq_pair> pairs = values_.options(task.options);
       at(fmt::format("task_open of {}", task.name));
       void* use = nullptr;
-      sq_error error{};
+      Reason reason;
       lent::Memory memory;
-      const sq_status status = subject_.tasks->task_open(index, memory.copy_all(pairs.data(), pairs.size()), pairs.size(), &use, &error);
+      const sq_status status = subject_.tasks->task_open(index, memory.copy_all(pairs.data(), pairs.size()), pairs.size(), &use, reason.room());
       memory.close();
-      if (status != SQ_OK) {
-        told = error.text;
-        if (status > 0) find(fmt::format("task_open of {} returned {}, which is no status of a failure", task.name, status));
-        if (told.empty()) find(fmt::format("task_open of {} fails without a reason", task.name));
+      if (!reason.accepts(fmt::format("task_open of {}", task.name), status)) {
+        told = reason.text();
         continue;
       }
       at(fmt::format("task_close of {}", task.name));
@@ -161,32 +160,28 @@ unsigned passes(World& world, const Subject& subject, Random& random, int users,
   return count;
 }
 
+/// A world for each share of failures, one after another.
+unsigned passes_in_worlds(const Subject& subject, std::initializer_list<double> failures, int users, int each, bool is_cut) {
+  Traces traces;
+  Random random(subject.seed);
+  unsigned count = 0;
+  for (const double share : failures) {
+    World world(subject, random, share);
+    count += passes(world, subject, random, users, each, is_cut);
+    at("task_close");
+  }
+  traces.look(subject);
+  return count;
+}
+
 }  // namespace
 
 void test_passes(const Subject& subject) {
-  Traces traces;
-  Random random(subject.seed);
-  unsigned count = 0;
-  for (const double failures : {0.0, 0.2, 1.0}) {
-    World world(subject, random, failures);
-    count += passes(world, subject, random, 10, 10, false);
-    at("task_close");
-  }
-  traces.look(subject);
-  note(fmt::format("{} passes", count));
+  note(fmt::format("{} passes", passes_in_worlds(subject, {0.0, 0.2, 1.0}, 10, 10, false)));
 }
 
 void test_cut_passes(const Subject& subject) {
-  Traces traces;
-  Random random(subject.seed);
-  unsigned count = 0;
-  for (const double failures : {0.0, 0.3}) {
-    World world(subject, random, failures);
-    count += passes(world, subject, random, 200, 1, true);
-    at("task_close");
-  }
-  traces.look(subject);
-  note(fmt::format("{} passes, cut at any moment", count));
+  note(fmt::format("{} passes, cut at any moment", passes_in_worlds(subject, {0.0, 0.3}, 200, 1, true)));
 }
 
 void test_task_leaks(const Subject& subject) {
