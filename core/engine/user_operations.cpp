@@ -248,18 +248,20 @@ void User::finish_call(Call& call) {
 /// Its sample, and what the groups around it have of it.
 void User::record_call(Call& call, Outcome outcome, ErrorClass error, std::string_view detail) {
   Shard& shard = population_.shard();
-  Sample sample = sample_of(call.operation->series);
-  sample.due_ns = shard.run_time(call.due_ns);
-  sample.started_ns = shard.run_time(call.start_ns);
-  sample.first_byte_ns = call.first_byte_ns ? shard.run_time(call.first_byte_ns) : 0;
-  sample.ended_ns = shard.run_time(call.end_ns);
-  sample.outcome = outcome;
-  sample.error = error;
-  sample.code = call.code;
-  sample.bytes_out = call.bytes_out - std::min(call.bytes_out, call.reported_out);
-  sample.bytes_in = call.bytes_in - std::min(call.bytes_in, call.reported_in);
-  for (std::size_t phase = 0; phase < kSamplePhases; ++phase) sample.phases_ns[phase] = call.phase_ns[phase];
-  sample.detail = detail;
+  Sample sample{.series = call.operation->series,
+                .user = static_cast<std::uint32_t>(user_index),
+                .iteration = iteration,
+                .due_ns = shard.run_time(call.due_ns),
+                .started_ns = shard.run_time(call.start_ns),
+                .first_byte_ns = call.first_byte_ns ? shard.run_time(call.first_byte_ns) : 0,
+                .ended_ns = shard.run_time(call.end_ns),
+                .outcome = outcome,
+                .error = error,
+                .code = call.code,
+                .bytes_out = call.bytes_out - std::min(call.bytes_out, call.reported_out),
+                .bytes_in = call.bytes_in - std::min(call.bytes_in, call.reported_in),
+                .detail = detail};
+  std::copy_n(call.phase_ns, kSamplePhases, sample.phases_ns.begin());
   shard.record(sample);
   look_outwards([&](Frame& frame) {
     if (frame.code->code == Instruction::Code::group) frame.end_ns = std::max(frame.end_ns, call.end_ns);

@@ -22,7 +22,6 @@
 #include <coroutine>
 #include <cstdio>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -209,8 +208,11 @@ struct Arrival {
   }
 };
 
+class ThreadCalls;
+
 /// One call from its first argument to the end of its result. Pooled by the thread.
 struct CallState {
+  ThreadCalls* home = nullptr;
   User* user = nullptr;
   sq_call* call = nullptr;
   Arrival* arrival = nullptr;
@@ -260,55 +262,62 @@ struct CallState {
   }
 };
 
-class CallPool {
- public:
-  static CallState* take() {
-    auto& free = list();
-    if (free.empty()) {
-      free.reserve(owned().size() + 1);
-      return owned().emplace_back(std::make_unique<CallState>()).get();
-    }
-    CallState* state = free.back();
-    free.pop_back();
-    return state;
-  }
-  static void give(CallState* state) noexcept {
-    state->clear();
-    list().push_back(state);
-  }
-
- private:
-  static std::vector<std::unique_ptr<CallState>>& owned() {
-    static thread_local std::vector<std::unique_ptr<CallState>> all;
-    return all;
-  }
-  static std::vector<CallState*>& list() {
-    static thread_local std::vector<CallState*> free;
-    return free;
-  }
-};
-
-/// Operations that this thread has bound, by where their names stand in the source: literals do not move, so a call
+/// Operations that a thread has bound, by where their names stand in the source: literals do not move, so a call
 /// that has been made before is found without looking at a text. A miss asks the host, who knows equal ones.
 class BoundCalls {
  public:
+  using Signature = std::array<uint64_t, 64>;
   struct Bound {
     std::vector<uint64_t> signature;
     sq_opref* operation = nullptr;
     uint64_t fixed = 0;
+
+    bool is_of(const Signature& other, std::size_t size) const {
+      if (signature.size() != size) return false;
+      uint64_t difference = 0;
+      for (std::size_t i = 0; i < size; ++i) difference |= signature[i] ^ other[i];
+      return difference == 0;
+    }
   };
-  static Bound& at(const std::array<uint64_t, 64>& signature, std::size_t size) {
-    uint64_t hash = 0;
-    for (std::size_t i = 0; i < size; ++i) hash = (hash ^ signature[i]) * 0x9E3779B97F4A7C15u;
-    return table()[(hash >> 32) % kPlaces];
+  Bound& at(const Signature& signature, std::size_t size) {
+    uint64_t hash = 0;   // a product for each place, none of which waits for another
+    for (std::size_t i = 0; i < size; ++i) hash += signature[i] * (0x9E3779B97F4A7C15u + 2 * i * 0xD1B54A32D192ED03u);
+    return bound_[(hash >> 32) % kPlaces];
   }
 
  private:
   static constexpr std::size_t kPlaces = 512;
-  static std::array<Bound, kPlaces>& table() {
-    static thread_local std::array<Bound, kPlaces> all;
-    return all;
+  std::array<Bound, kPlaces> bound_;
+};
+
+/// What the users of one thread share. Each finds it by a pointer: to ask for what is thread_local costs a library more
+/// than the rest of a call's begin.
+class ThreadCalls {
+ public:
+  static ThreadCalls& own() {
+    static thread_local ThreadCalls calls;
+    return calls;
   }
+  CallState* take() {
+    if (free_.empty()) {
+      free_.reserve(all_.size() + 1);
+      all_.push_back(std::make_unique<CallState>());
+      all_.back()->home = this;
+      return all_.back().get();
+    }
+    CallState* state = free_.back();
+    free_.pop_back();
+    return state;
+  }
+  static void give(CallState* state) noexcept {
+    state->clear();
+    state->home->free_.push_back(state);
+  }
+  BoundCalls bound;
+
+ private:
+  std::vector<std::unique_ptr<CallState>> all_;
+  std::vector<CallState*> free_;
 };
 
 inline sq_value make(std::string_view text) { return plugin::text_value(text); }
@@ -350,7 +359,7 @@ class Result {
   ~Result() {
     if (!state_) return;
     detail::task_host.users->release(state_->call);
-    detail::CallPool::give(state_);
+    detail::ThreadCalls::give(state_);
   }
 
   /// Answered, and nothing that was expected of it has failed.
@@ -411,10 +420,7 @@ class Result {
 /// A call that is being put together; begins when it is awaited. Values are views: they must live until its answer.
 class [[nodiscard]] Call {
  public:
-  Call(User& user, Literal operation) : state_(detail::CallPool::take()) {
-    state_->user = &user;
-    state_->operation = operation.c_str();
-  }
+  Call(User& user, Literal operation);
   Call(Call&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
   Call& operator=(Call&& other) noexcept {
     std::swap(state_, other.state_);
@@ -423,7 +429,7 @@ class [[nodiscard]] Call {
   ~Call() {
     if (!state_) return;
     if (state_->call) detail::task_host.users->release(state_->call);
-    detail::CallPool::give(state_);
+    detail::ThreadCalls::give(state_);
   }
 
   /// A target of the scenario; the only fitting one, or `default`, when there is none.
@@ -668,7 +674,8 @@ struct Random {
 /// A virtual user, as its tasks see it. One object for its life; a task gets it by reference.
 class User {
  public:
-  explicit User(sq_user* own) : own_(own) {}
+  /// Thread: the user's shard's, as all that it does.
+  explicit User(sq_user* own) : own_(own), calls_(detail::ThreadCalls::own()) {}
   User(const User&) = delete;
   User& operator=(const User&) = delete;
   ~User() {
@@ -763,6 +770,7 @@ class User {
   // ---- for the table of tasks
   sq_user* own() const { return own_; }
   const detail::TaskInstance& instance() const { return *instance_; }
+  detail::ThreadCalls& calls() { return calls_; }
   void begin(detail::TaskInstance& instance, sq_done* done) {
     instance_ = &instance;
     done_ = done;
@@ -819,6 +827,7 @@ class User {
   }
 
   sq_user* own_;
+  detail::ThreadCalls& calls_;
   detail::TaskInstance* instance_ = nullptr;
   sq_done* done_ = nullptr;
   Task::Handle pass_;
@@ -837,6 +846,11 @@ std::coroutine_handle<> PromiseBase::End::await_suspend(std::coroutine_handle<Pr
 }
 
 }  // namespace detail
+
+inline Call::Call(User& user, Literal operation) : state_(user.calls().take()) {
+  state_->user = &user;
+  state_->operation = operation.c_str();
+}
 
 inline void Call::bind(detail::BoundCalls::Bound& bound) {
   std::array<sq_pair, detail::kMaxParams + 4> pairs;
@@ -866,7 +880,7 @@ inline void Call::begin(detail::Arrival& arrival) {
   detail::CallState& state = *state_;
   state.arrival = &arrival;
   state.gather_entries();
-  std::array<uint64_t, 64> signature;
+  detail::BoundCalls::Signature signature;
   std::size_t size = 0;
   const auto sign = [&](const void* word) { signature[size++] = reinterpret_cast<uintptr_t>(word); };
   signature[size++] = state.user->instance().number;
@@ -882,9 +896,8 @@ inline void Call::begin(detail::Arrival& arrival) {
     sign(state.tag[i][0]);
     sign(state.tag[i][1]);
   }
-  detail::BoundCalls::Bound& bound = detail::BoundCalls::at(signature, size);
-  const bool is_known = bound.operation && bound.fixed == 0 && bound.signature.size() == size &&
-                        std::memcmp(bound.signature.data(), signature.data(), size * sizeof(uint64_t)) == 0;
+  detail::BoundCalls::Bound& bound = state.home->bound.at(signature, size);
+  const bool is_known = bound.operation && bound.fixed == 0 && bound.is_of(signature, size);
   if (!is_known) {   // a value that is part of the operation may be another one each time: the host compares it
     bind(bound);
     bound.signature.assign(signature.data(), signature.data() + size);
