@@ -111,6 +111,7 @@ std::string Shard::prepare(std::uint64_t zero_ns) {
     const PluginTurn turn(instance.plugin, "shard_open");
     const sq_status status = instance.protocol->shard_open(instance.instance, handle(), &protocols_[i].state, &error);
     if (status != SQ_OK) {
+      begin_closing();
       return fmt::format("plugin '{}' cannot open its shard: {}", instance.protocol->name, failure_text(error, status));
     }
     protocols_[i].closing = std::make_unique<Closing>();

@@ -66,7 +66,7 @@ class Shard final {
 
   // Messages from the run; on the shard's thread.
   /// Opens the plugins' shards and arms everything. `zero_ns`: run time 0 on the loop's clock.
-  /// Errors: one line when a plugin cannot open.
+  /// Errors: one line when a plugin cannot open; what the others have opened is closed then, until is_finished().
   std::string prepare(std::uint64_t zero_ns);
   /// No new iterations from now on; what runs may go on for `drain_ns`, then on_stop for `grace_ns`.
   void stop(std::int64_t drain_ns, std::int64_t grace_ns);

@@ -210,12 +210,8 @@ class LocalRun final : public ShardLink {
       Reactor::prepare_thread();
       const SignalStack stack;
       const std::string error = own.shard->prepare(zero_ns_);
-      if (!error.empty()) {
-        asio::post(control_, [this, error] { fail(error); });
-        own.loop->close();
-        return;
-      }
-      while (!own.shard->is_finished() && !has_failed_.load(std::memory_order_relaxed)) own.loop->turn();
+      if (!error.empty()) asio::post(control_, [this, error] { fail(error); });
+      while (!own.shard->is_finished() && !has_given_up_.load(std::memory_order_relaxed)) own.loop->turn();
       own.loop->close();
       if (own.shard->is_finished()) own.shard.reset();
     });
@@ -238,11 +234,10 @@ class LocalRun final : public ShardLink {
     }
   }
 
+  /// One shard could not begin: none does. What their plugins have opened they close.
   void fail(const std::string& error) {
     if (start_error_.empty()) start_error_ = error;
-    has_failed_ = true;
-    for (auto& agent : agents_) agent->loop->post([] {});
-    end();
+    for (std::uint32_t i = 0; i < options_.shards; ++i) stop(i, 0, 0);
   }
 
   void wait_for_signals() {
@@ -309,7 +304,7 @@ class LocalRun final : public ShardLink {
 
   /// The other shards end in their turn; what they had not told yet is lost.
   void abandon() {
-    is_abandoned_ = has_failed_ = true;
+    is_abandoned_ = has_given_up_ = true;
     controller_->facts().internal_error = last_stall_;
     for (auto& agent : agents_) agent->loop->post([] {});
     end();
@@ -361,7 +356,7 @@ class LocalRun final : public ShardLink {
   std::string last_stall_;
   std::uint32_t stops_asked_ = 0;
   bool is_abandoned_ = false;
-  std::atomic<bool> has_failed_{false};
+  std::atomic<bool> has_given_up_{false};
 };
 
 }  // namespace

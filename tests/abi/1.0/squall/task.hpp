@@ -89,14 +89,14 @@ class FramePool {
   static void* take(std::size_t size) {
     const std::size_t place = place_of(size);
     if (place >= kPlaces) return ::operator new(size);
-    Free*& first = lists()[place];
+    Free*& first = lists().first[place];
     if (!first) return ::operator new((place + 1) * kStep);
     return std::exchange(first, first->next);
   }
   static void give(void* frame, std::size_t size) noexcept {
     const std::size_t place = place_of(size);
     if (place >= kPlaces) return ::operator delete(frame);
-    Free*& first = lists()[place];
+    Free*& first = lists().first[place];
     first = ::new (frame) Free{first};
   }
 
@@ -106,8 +106,15 @@ class FramePool {
   };
   static constexpr std::size_t kStep = 64, kPlaces = 64;
   static std::size_t place_of(std::size_t size) { return (size - 1) / kStep; }
-  static std::array<Free*, kPlaces>& lists() {
-    static thread_local std::array<Free*, kPlaces> free{};
+  struct Lists {
+    std::array<Free*, kPlaces> first{};
+    ~Lists() {
+      for (Free* frame : first)
+        while (frame) ::operator delete(std::exchange(frame, frame->next));
+    }
+  };
+  static Lists& lists() {
+    static thread_local Lists free;
     return free;
   }
 };
