@@ -121,9 +121,10 @@ void Controller::tick(std::int64_t now_ns) {
     measured_until_ns_ = plan_.horizon_ns();
     note("stop", "the planned time is over");
   }
-  if (!is_stopping_ && judge_.watch(snapshot())) {
-    note("stop", "a threshold with 'abort' is broken");
-    stop_all(0, run.grace_ns);
+  if (is_stopping_) return;
+  if (const Threshold* broken = judge_.watch(snapshot())) {
+    note("stop", fmt::format("the threshold '{}' is broken", broken->text));
+    stop_all(run.drain_ns, run.grace_ns);   // what is under way is still an answer about the target
   }
 }
 

@@ -348,7 +348,7 @@ void add_metrics(Batch& batch, const Plan& plan, const MergedWindow& window, boo
     const bool is_counter = metric.kind == MetricKind::counter;
     if (is_late && !is_counter) continue;
     const char* what = is_counter ? "counter" : metric.is_probe ? "probe" : "metric";
-    const double mean = values.sum / static_cast<double>(values.count);
+    const double mean = values.mean();
     add_gauge(batch, fmt::format("{}.{}", what, metric.name),
               is_counter ? values.sum : metric.kind == MetricKind::trend ? mean : values.last);
   }

@@ -34,13 +34,20 @@ std::string records_text(const RecordTotals& records) {
   return text;
 }
 
+std::string seen_text(const ErrorCount& error) {
+  if (error.first_ns == kNoTime) return "";
+  const auto time = [](std::int64_t ns) { return fmt::format("{:.2f} s", static_cast<double>(ns) / 1e9); };
+  return error.first_ns == error.last_ns ? fmt::format(" (at {})", time(error.first_ns))
+                                         : fmt::format(" ({} to {})", time(error.first_ns), time(error.last_ns));
+}
+
 std::string metric_text(const MetricTotals& metric) {
   const MetricWindow& values = metric.values;
   if (values.count == 0) return "no value";
   const std::string unit = metric.unit.empty() ? "" : " " + metric.unit;
   if (metric.kind == MetricKind::counter) return fmt::format("{:.6g}{} in {} values", values.sum, unit, count_text(values.count));
   return fmt::format("last {:.6g}{}, mean {:.6g}, {:.6g} to {:.6g}, {} values", values.last, unit,
-                     values.sum / static_cast<double>(values.count), values.min, values.max, count_text(values.count));
+                     values.mean(), values.min, values.max, count_text(values.count));
 }
 
 }  // namespace squall

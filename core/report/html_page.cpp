@@ -41,7 +41,7 @@ std::vector<bool> operations_of_load(const Snapshot& snapshot) {
 std::pair<double, std::string_view> value_of(const MetricWindow& values, MetricKind kind) {
   switch (kind) {
     case MetricKind::counter: return {values.sum, "sum"};
-    case MetricKind::trend: return {values.sum / static_cast<double>(values.count), "mean"};
+    case MetricKind::trend: return {values.mean(), "mean"};
     case MetricKind::gauge: break;
   }
   return {values.last, "last"};
@@ -115,13 +115,13 @@ std::string errors_table(const RunResult& result) {
   std::string rows;
   for (const SeriesTotals& series : result.snapshot.series) {
     for (const ErrorCount& error : series.errors) {
-      rows += fmt::format("<tr><td>{} / {}<td>{}<td>{}<td>{}<td>{}\n", html_escaped(series.key.population),
+      rows += fmt::format("<tr><td>{} / {}<td>{}<td>{}<td>{}<td>{}<td>{}\n", html_escaped(series.key.population),
                           html_escaped(series.key.name), error_class_name(error.error), error.code, html_escaped(error.detail),
-                          count_text(error.count));
+                          count_text(error.count), seen_text(error));
     }
   }
   if (rows.empty()) return "";
-  return "<h2>Errors</h2><div class=scroll><table><thead><tr><th>series<th>class<th>code<th>detail<th>count</thead><tbody>\n" +
+  return "<h2>Errors</h2><div class=scroll><table><thead><tr><th>series<th>class<th>code<th>detail<th>count<th>seen</thead><tbody>\n" +
          rows + "</tbody></table></div>\n";
 }
 

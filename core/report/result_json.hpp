@@ -9,10 +9,4 @@ namespace squall {
 
 std::string result_json(const RunResult& result);
 
-/// One line a second and series, and one for the environment: timeline.jsonl.
-std::string timeline_jsonl(const RunResult& result);
-/// Sparse histograms by series: histograms.jsonl.
-std::string histograms_jsonl(const RunResult& result);
-std::string journal_jsonl(const RunResult& result);
-
 }  // namespace squall

@@ -6,8 +6,12 @@
 
 namespace squall {
 
+std::int64_t series_rate_time_ns(const SeriesTotals& series, const Snapshot& snapshot) {
+  return series.rate_time_ns > 0 ? series.rate_time_ns : snapshot.measured_ns;
+}
+
 double series_rate_per_s(const SeriesTotals& series, const Snapshot& snapshot) {
-  const std::int64_t time_ns = series.rate_time_ns > 0 ? series.rate_time_ns : snapshot.measured_ns;
+  const std::int64_t time_ns = series_rate_time_ns(series, snapshot);
   return time_ns > 0 ? static_cast<double>(series.counts.count()) * 1e9 / static_cast<double>(time_ns) : 0;
 }
 

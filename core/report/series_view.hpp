@@ -8,6 +8,8 @@
 
 namespace squall {
 
+/// What a rate of it is taken over.
+std::int64_t series_rate_time_ns(const SeriesTotals& series, const Snapshot& snapshot);
 /// Finished samples a second of the time it was measured over.
 double series_rate_per_s(const SeriesTotals& series, const Snapshot& snapshot);
 

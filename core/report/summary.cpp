@@ -69,7 +69,7 @@ void add_errors(std::string& out, const RunResult& result) {
   for (const SeriesTotals& series : result.snapshot.series) {
     for (const ErrorCount& error : series.errors) {
       const std::string text = fmt::format("{}/{}  {}", series.key.population, series.key.name, error_text(error));
-      lines.push_back({error.count, printable(text)});
+      lines.push_back({error.count, printable(text) + seen_text(error)});
     }
   }
   if (lines.empty()) return;

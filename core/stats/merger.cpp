@@ -24,7 +24,7 @@ void add_errors(std::vector<ErrorCount>& to, const std::vector<ErrorCount>& from
         std::lower_bound(to.begin(), to.end(), error,
                          [&](const ErrorCount& a, const ErrorCount& b) { return key(a) < key(b); });
     if (at != to.end() && key(*at) == key(error)) {
-      at->count += error.count;
+      *at += error;
     } else {
       to.insert(at, error);
     }

@@ -76,25 +76,26 @@ void Recorder::count_error(Cell& cell, const Sample& sample) {
   if (error == ErrorClass::none || static_cast<std::size_t>(error) >= kErrorClasses)
     error = ErrorClass::plugin;
   const std::uint64_t hash = std::hash<std::string_view>{}(sample.detail);
+  const std::int64_t at_ns = sample.ended_ns;
   for (ErrorCell& known : cell.errors) {
     if (known.error.error == error && known.error.code == sample.code && known.hash == hash &&
         known.error.detail == sample.detail) {
-      ++known.error.count;
+      known.error += {error, sample.code, {}, 1, at_ns, at_ns};
       return;
     }
   }
   // The bound leaves room for one `(other)` of each class, so the sum by class is always exact.
   if (cell.errors.size() < options_.errors_per_series) {
-    cell.errors.push_back({ErrorCount{error, sample.code, std::string(sample.detail), 1}, hash});
+    cell.errors.push_back({ErrorCount{error, sample.code, std::string(sample.detail), 1, at_ns, at_ns}, hash});
     return;
   }
   for (ErrorCell& known : cell.errors) {
     if (known.error.error == error && known.error.detail == "(other)") {
-      ++known.error.count;
+      known.error += {error, 0, {}, 1, at_ns, at_ns};
       return;
     }
   }
-  cell.errors.push_back({ErrorCount{error, 0, "(other)", 1}, 0});
+  cell.errors.push_back({ErrorCount{error, 0, "(other)", 1, at_ns, at_ns}, 0});
 }
 
 void Recorder::progress(std::uint32_t series, std::int64_t due_ns, std::uint64_t bytes_out,
@@ -144,7 +145,10 @@ void Recorder::close_window(std::int64_t next_window) {
     for (ErrorCell& error : cell->errors) {
       if (error.error.count == 0) continue;
       window.errors.push_back(error.error);
-      error.error.count = 0;  // the text stays: it is likely to come again
+      // The text stays: it is likely to come again.
+      error.error.count = 0;
+      error.error.first_ns = kNoTime;
+      error.error.last_ns = -kNoTime;
     }
     cell->counts = {};
     cell->first_due_ns = kNoTime;

@@ -42,6 +42,18 @@ std::string_view load_model_name(LoadModel model) {
   return "";
 }
 
+std::string_view series_kind_name(SeriesKind kind) {
+  switch (kind) {
+    case SeriesKind::operation:
+      return "operation";
+    case SeriesKind::group:
+      return "group";
+    case SeriesKind::delivery:
+      return "delivery";
+  }
+  return "";
+}
+
 std::uint32_t SeriesTable::intern(SeriesKey key) {
   std::sort(key.tags.begin(), key.tags.end());
   std::string text = text_of(key);

@@ -24,6 +24,8 @@ enum class SeriesKind : std::uint8_t {
   delivery,   // what came in outside a call (subscriptions), own metrics: in no ledger
 };
 
+std::string_view series_kind_name(SeriesKind kind);  // "operation", "group", "delivery"
+
 struct SeriesKey {
   std::string population;
   std::string task;

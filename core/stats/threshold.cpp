@@ -186,8 +186,8 @@ ThresholdJudge::ThresholdJudge(std::vector<Threshold> thresholds)
     : thresholds_(std::move(thresholds)),
       watched_(thresholds_.size()) {}
 
-bool ThresholdJudge::watch(const Snapshot& snapshot) {
-  bool abort = false;
+const Threshold* ThresholdJudge::watch(const Snapshot& snapshot) {
+  const Threshold* aborts = nullptr;
   const std::int64_t first_steady = (snapshot.warmup_ns + kWindowNs - 1) / kWindowNs;
   for (std::size_t i = 0; i < thresholds_.size(); ++i) {
     const Threshold& rule = thresholds_[i];
@@ -222,10 +222,10 @@ bool ThresholdJudge::watch(const Snapshot& snapshot) {
       if (holds(rule, value) || watched.broken) continue;
       watched.broken = true;
       watched.broken_at_ns = (number + 1) * kWindowNs;
-      abort = abort || rule.abort;
+      if (rule.abort && !aborts) aborts = &rule;
     }
   }
-  return abort;
+  return aborts;
 }
 
 std::vector<ThresholdResult> ThresholdJudge::judge(const Snapshot& snapshot) const {

@@ -83,8 +83,8 @@ class ThresholdJudge {
  public:
   explicit ThresholdJudge(std::vector<Threshold> thresholds);
 
-  /// Once a second: looks at rules with `over`.  True when one with `abort` is broken.
-  bool watch(const Snapshot& snapshot);
+  /// Once a second: looks at rules with `over`.  One with `abort` that is broken now; nullptr: none.
+  const Threshold* watch(const Snapshot& snapshot);
   /// All rules on the final snapshot; those with `over` also remember what watch() saw.
   std::vector<ThresholdResult> judge(const Snapshot& snapshot) const;
 

@@ -2,7 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace squall {
+
+ErrorCount& ErrorCount::operator+=(const ErrorCount& other) {
+  count += other.count;
+  first_ns = std::min(first_ns, other.first_ns);
+  last_ns = std::max(last_ns, other.last_ns);
+  return *this;
+}
 
 std::string error_text(const ErrorCount& error) {
   std::string text(error_class_name(error.error));

@@ -23,6 +23,9 @@ struct ErrorCount {
   std::int32_t code = 0;
   std::string detail;
   std::uint64_t count = 0;
+  std::int64_t first_ns = kNoTime, last_ns = -kNoTime;  // run time at which the first and the last of them ended
+  /// `other` is of the same class, code and detail.
+  ErrorCount& operator+=(const ErrorCount& other);
   friend bool operator==(const ErrorCount&, const ErrorCount&) = default;
 };
 
@@ -111,6 +114,7 @@ struct MetricWindow {
   double last = 0;
   std::int64_t last_ns = 0;   // run time of `last`
   void add(double value, std::int64_t at_ns);
+  double mean() const { return count == 0 ? 0 : sum / static_cast<double>(count); }
   MetricWindow& operator+=(const MetricWindow& other);
 };
 

@@ -2,6 +2,8 @@
 // books, lives of users, what a signal does.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "virtual_run.hpp"
 
 namespace squall::testing {
@@ -415,8 +417,13 @@ TEST(Ends, AThresholdWithAbortEndsTheRunEarly) {
   VirtualRun run(builder.scenario, 1, {"p99(page) < 20ms over 2s abort"});
   const RunResult result = run.run();
   EXPECT_EQ(result.verdict.exit_code, 99);
-  EXPECT_LT(result.journal.back().at_ns, 16 * kS);
-  EXPECT_GT(result.journal.back().at_ns, 10 * kS);
+  const auto stop = std::ranges::find(result.journal, "stop", &JournalEntry::event);
+  ASSERT_NE(stop, result.journal.end());
+  EXPECT_EQ(stop->text, "the threshold 'p99(page) < 20ms over 2s abort' is broken");
+  EXPECT_GT(stop->at_ns, 10 * kS);
+  EXPECT_LE(stop->at_ns, 12 * kS) << "in the first window that shows it";
+  EXPECT_EQ(series_named(result, "page").counts.cut, 0u) << "what was under way is drained";
+  EXPECT_EQ(result.snapshot.ledger.iterations.cut, 0u);
 }
 
 TEST(Samples, ATimeOutHasTheLimitAsItsLatency) {

@@ -7,37 +7,14 @@
 
 #include "report/html_page.hpp"
 #include "report/result_json.hpp"
+#include "report/run_files.hpp"
 #include "report/series_view.hpp"
 #include "report/summary.hpp"
 #include "report/table.hpp"
+#include "results.hpp"
 
 namespace squall {
 namespace {
-
-constexpr const char* kHostile = "<img src=x onerror=alert(1)>\x1b[31m\"&'\xff";
-
-RunResult one_series(const std::string& name) {
-  RunResult result;
-  result.info.scenario = name;
-  result.info.duration_ns = 10'000'000'000;
-  result.snapshot.measured_ns = 10'000'000'000;
-  SeriesTotals series;
-  series.key.population = "visitors";
-  series.key.name = name;
-  series.key.operation = "http.get";
-  series.counts.ok = 99;
-  series.counts.failed = 1;
-  series.counts.bytes_in = 1'234'567;
-  series.response.add(1'500'000, 99);
-  series.response.add(80'000'000);
-  series.errors.push_back({ErrorClass::status, 503, name, 1});
-  result.snapshot.series.push_back(series);
-  PopulationTotals population;
-  population.name = "visitors";
-  result.snapshot.populations.push_back(population);
-  result.journal.push_back({0, "start", name});
-  return result;
-}
 
 TEST(ResultJson, IsJsonWhateverTheNamesAre) {
   const auto document = nlohmann::json::parse(result_json(one_series(kHostile)));
@@ -68,51 +45,29 @@ TEST(ResultJson, CountersAndConnectionsStandBesideTheSeries) {
   counter.key.operation = "mqtt.delivery";
   counter.key.kind = SeriesKind::delivery;
   counter.key.name = "duplicate";
+  counter.series = 1;
   counter.counts.told = 1234;
   result.snapshot.series.push_back(counter);
   counter.key.name = "lost";
+  counter.series = 2;
   counter.counts.told = 7;
   result.snapshot.series.push_back(counter);
   counter.key.name = "reordered";
+  counter.series = 3;
   counter.counts.told = 0;
   result.snapshot.series.push_back(counter);
   result.snapshot.connections.push_back({"site", {0, 14, 1386, 13, 2, 3}});
   const auto document = nlohmann::json::parse(result_json(result));
   EXPECT_EQ(document.at("series").size(), 1u);
   const auto expected = nlohmann::json::parse(R"([
-    {"population": "lamps", "operation": "mqtt.delivery", "name": "duplicate", "phase": "main", "count": 1234},
-    {"population": "lamps", "operation": "mqtt.delivery", "name": "lost", "phase": "main", "count": 7}])");
+    {"series": 1, "population": "lamps", "operation": "mqtt.delivery", "name": "duplicate", "phase": "main", "count": 1234},
+    {"series": 2, "population": "lamps", "operation": "mqtt.delivery", "name": "lost", "phase": "main", "count": 7}])");
   EXPECT_EQ(document.at("counters"), expected);
   EXPECT_EQ(document.at("connections"), nlohmann::json::parse(R"([
     {"target": "site", "opened": 14, "reused": 1386, "closed_by_peer": 13, "failed": 2, "icmp_errors": 3}])"));
   const std::string text = summary_text(result);
   EXPECT_NE(text.find("counted     lamps/mqtt.delivery: 1,234 duplicate, 7 lost\n"), std::string::npos) << text;
   EXPECT_NE(text.find("connections site: 14 opened, 1,386 reused, 13 closed by the peer, 2 failed, 3 ICMP errors\n"), std::string::npos) << text;
-}
-
-RunResult with_records_and_metrics() {
-  RunResult result = one_series("page");
-  RecordTotals records;
-  records.dataset = "accounts<b>";
-  records.records = 5;
-  records.acquired = 1500;
-  records.handed_back = 1499;
-  records.held_most = 5;
-  records.found_none = 7;
-  records.in_vain = 3;
-  records.in_vain_longest_ns = 4'000'000'000;
-  records.least_used = 299;
-  records.most_used = 301;
-  records.waited.add(2'000'000'000, 40);
-  result.records.push_back(records);
-  MetricTotals memory{"memory", "MB", MetricKind::gauge, true, {}};
-  memory.values.add(10, 0);
-  memory.values.add(14, 1);
-  MetricTotals rows{"rows", "", MetricKind::counter, false, {}};
-  rows.values.add(5, 0);
-  rows.values.add(7, 0);
-  result.snapshot.metrics = {memory, rows, {"silent", "", MetricKind::trend, false, {}}};
-  return result;
 }
 
 TEST(ResultJson, RecordsAndMetricsAreCountedAndNamed) {
@@ -138,7 +93,8 @@ TEST(ResultJson, ASecondWithoutAValueIsAGapOfTheTimeline) {
   window->metrics[1].add(4, 0);
   result.timeline.push_back(window);
   result.timeline.push_back(std::make_shared<MergedWindow>());   // a second of which no shard told anything
-  std::istringstream lines(timeline_jsonl(result));
+  std::stringstream lines;
+  write_timeline(lines, result);
   std::string line;
   ASSERT_TRUE(std::getline(lines, line));
   EXPECT_EQ(nlohmann::json::parse(line).at("metrics"), nlohmann::json::parse(R"({"memory": null, "rows": 4, "silent": null})"));
@@ -193,7 +149,8 @@ TEST(ResultJson, EachLineOfTheTimelineIsAnObject) {
   users.users_present = 7;
   window->populations.push_back(users);
   result.timeline.push_back(window);
-  std::istringstream lines(timeline_jsonl(result));
+  std::stringstream lines;
+  write_timeline(lines, result);
   std::string line;
   ASSERT_TRUE(std::getline(lines, line));
   EXPECT_EQ(nlohmann::json::parse(line).at("count"), 5);

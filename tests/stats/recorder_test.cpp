@@ -123,25 +123,32 @@ TEST(Recorder, WhatPluginsCountIsNoSample) {
 TEST(Recorder, ErrorsAreCountedByClassCodeAndDetail) {
   Recorder recorder({});
   const auto fail = [&](Outcome outcome, ErrorClass error, std::int32_t code,
-                        std::string_view detail) {
-    Sample s = sample(0, kMs);
+                        std::string_view detail, std::int64_t ended_ns = kMs) {
+    Sample s = sample(0, ended_ns);
     s.outcome = outcome;
     s.error = error;
     s.code = code;
     s.detail = detail;
     recorder.record(s);
   };
-  fail(Outcome::failed, ErrorClass::status, 503, "503");
-  fail(Outcome::failed, ErrorClass::status, 503, "503");
+  fail(Outcome::failed, ErrorClass::status, 503, "503", 3 * kMs);
+  fail(Outcome::failed, ErrorClass::status, 503, "503", 2 * kMs);
   fail(Outcome::failed, ErrorClass::status, 500, "500");
   fail(Outcome::timeout, ErrorClass::receive, 0, "");
   fail(Outcome::failed, ErrorClass::none, 0, "");  // a plugin that does not say why
-  const auto records = recorder.finish(2 * kMs, 0, 0);
-  const std::vector<ErrorCount> expected{{ErrorClass::status, 503, "503", 2},
-                                         {ErrorClass::status, 500, "500", 1},
-                                         {ErrorClass::timeout, 0, "", 1},
-                                         {ErrorClass::plugin, 0, "", 1}};
+  fail(Outcome::failed, ErrorClass::status, 503, "503", kWindowNs + kMs);
+  const auto records = recorder.finish(kWindowNs + 2 * kMs, 0, 0);
+  ASSERT_EQ(records.size(), 2u);
+  const std::vector<ErrorCount> expected{{ErrorClass::status, 503, "503", 2, 2 * kMs, 3 * kMs},
+                                         {ErrorClass::status, 500, "500", 1, kMs, kMs},
+                                         {ErrorClass::timeout, 0, "", 1, kMs, kMs},
+                                         {ErrorClass::plugin, 0, "", 1, kMs, kMs}};
   EXPECT_EQ(records[0].series[0].errors, expected);
+  const std::vector<ErrorCount> later{{ErrorClass::status, 503, "503", 1, kWindowNs + kMs, kWindowNs + kMs}};
+  EXPECT_EQ(records[1].series[0].errors, later) << "each window knows its own";
+  ErrorCount sum = records[1].series[0].errors[0];
+  sum += records[0].series[0].errors[0];
+  EXPECT_EQ(sum, (ErrorCount{ErrorClass::status, 503, "503", 3, 2 * kMs, kWindowNs + kMs})) << "in whatever order they come";
 }
 
 TEST(Recorder, TooManyDetailsShareOneOtherPerClass) {

@@ -40,9 +40,12 @@ bool finish_once(Options& options) {
   drop(load.stages, "--stage");
   drop(load.iterations, "--iterations");
   drop(load.duration, "--for");
-  drop(options.json, "--json");
-  drop(options.html, "--html");
-  drop(options.results, "--results");
+  drop(options.exports.json, "--json");
+  drop(options.exports.html, "--html");
+  drop(options.exports.junit, "--junit");
+  drop(options.exports.csv, "--csv");
+  drop(options.exports.markdown, "--markdown");
+  drop(options.exports.results, "--results");
   if (!options.outputs.empty()) ignored.push_back("--out");
   options.outputs.clear();
   if (!ignored.empty()) fmt::print(stderr, "squall: --once is one user and one iteration: {} left out\n", fmt::join(ignored, ", "));
@@ -93,11 +96,22 @@ void add_load_flags(CLI::App& verb, Options& options, RawFlags& raw) {
   with_environment(verb.add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
 }
 
+void add_export_flags(CLI::App& verb, Exports& exports) {
+  const auto add_file = [&](const char* flag, std::optional<std::string>& file, const char* what) {
+    with_environment(verb.add_option(flag, file, fmt::format("the result as {} to FILE, or to stdout", what))->expected(0, 1)->type_name("FILE"));
+  };
+  add_file("--json", exports.json, "JSON");
+  add_file("--html", exports.html, "a page");
+  add_file("--junit", exports.junit, "JUnit XML (a case for each threshold)");
+  add_file("--markdown", exports.markdown, "Markdown (GitHub's step summary)");
+  with_environment(verb.add_option("--csv", exports.csv, "the result as Locust's four files: PREFIX_stats.csv, …_stats_history.csv, "
+                                                         "…_failures.csv, …_exceptions.csv")->type_name("PREFIX"));
+}
+
 void add_run_flags(CLI::App& verb, Options& options) {
   with_environment(verb.add_option("--shards", options.shards, "threads that generate load")->check(CLI::Range(1u, 256u)));
-  verb.add_option("--json", options.json, "the result as JSON to FILE, or to stdout")->expected(0, 1)->type_name("FILE");
-  verb.add_option("--html", options.html, "the result as a page to FILE")->type_name("FILE");
-  with_environment(verb.add_option("--results", options.results, "folder for result.json and the timeline"));
+  add_export_flags(verb, options.exports);
+  with_environment(verb.add_option("--results", options.exports.results, "folder for all of a run: 'squall report' renders it again")->type_name("DIR"));
   verb.add_option("--out,-o", options.outputs, "an output: NAME, or NAME=VALUE for its first option (a file, an address); repeatable");
   with_environment(verb.add_flag("--quiet,-q", options.quiet, "only the verdict"));
   with_environment(verb.add_flag("--no-color", options.no_color, "no colours"));

@@ -18,6 +18,8 @@ struct RawFlags {
 /// --spawn-rate => SQUALL_SPAWN_RATE, without exception.
 CLI::Option* with_environment(CLI::Option* option);
 void add_load_flags(CLI::App& verb, Options& options, RawFlags& raw);
+/// What is made of the result.
+void add_export_flags(CLI::App& verb, Exports& exports);
 void add_run_flags(CLI::App& verb, Options& options);
 void add_once_flag(CLI::App& verb, Options& options);
 /// Of a single operation: there is no task to name.

@@ -102,6 +102,11 @@ int run_program(int argc, char** argv) {
   plugins->add_flag("--json", options.as_json, "as JSON");
   with_environment(plugins->add_option("--plugin-path", options.plugin_path, "folders of plugins, colon-separated"));
 
+  CLI::App* report = app.add_subcommand("report", "a stored run, rendered again: its summary, or what the flags ask for");
+  report->add_option("RUN", options.file, "the folder that run --results has written")->required();
+  add_export_flags(*report, options.exports);
+  with_environment(report->add_flag("--no-color", options.no_color, "no colours"));
+
   CLI::App* build = app.add_subcommand("build", "one C++ file of tasks, a protocol or an output to a plugin; flags for the compiler stand behind --");
   build->add_option("FILE", options.file, "its source")->required();
   build->add_option("-o,--output", options.build_output, "the library; libNAME.so beside the source when absent");
@@ -158,7 +163,7 @@ int run_program(int argc, char** argv) {
   options.arguments.insert(options.arguments.end(), behind.begin(), behind.end());
   if (run->parsed() && options.file.empty()) {   // --once FILE, --json FILE: taken for the flag's own value
     if (options.once) options.file = std::exchange(*options.once, "");
-    else if (options.json && is_scenario_name(*options.json)) options.file = std::exchange(*options.json, "");
+    else if (options.exports.json && is_scenario_name(*options.exports.json)) options.file = std::exchange(*options.exports.json, "");
     if (options.file.empty()) {
       fmt::print(stderr, "squall: run: FILE is required (squall run --help says more)\n");
       return kBadCommandLine;
@@ -175,6 +180,7 @@ int run_program(int argc, char** argv) {
     return call_command(std::move(options));
   }
   if (plugins->parsed()) return plugins_command(options);
+  if (report->parsed()) return report_command(options);
   if (build->parsed()) return build_command(options);
   if (schema->parsed()) return schema_command(options);
   if (create->parsed() && options.new_kind != "scenario" && (*from_template || *from_recording)) {

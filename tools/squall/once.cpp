@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "fleet/parts.hpp"
+#include "exports.hpp"
 #include "once_printer.hpp"
 #include "run_scenario.hpp"
 #include "scenario/walk.hpp"

@@ -11,6 +11,13 @@
 
 namespace squall {
 
+/// What is made of a result. Of a file "-" or "" is stdout.
+struct Exports {
+  std::optional<std::string> json, html, junit, markdown;
+  std::optional<std::string> csv;              // what the names of its files begin with
+  std::optional<std::string> results;          // folder
+};
+
 struct Options {
   std::string file;
   LoadOptions load;
@@ -20,8 +27,7 @@ struct Options {
   bool quiet = false;
   bool no_color = false;
   bool strict = false, strict_outputs = false, accept_invalid = false, exit_code_on_error = false;
-  std::optional<std::string> json, html;       // "-" or "": stdout
-  std::optional<std::string> results;          // folder
+  Exports exports;
   std::vector<std::string> outputs;            // NAME[=URI]
   std::optional<std::string> once;             // a task or population; "": all
   bool verbose = false;
@@ -57,6 +63,7 @@ int call_command(Options options);
 int plugins_command(const Options& options);
 /// The words behind `squall plugins`, with `check` as the first: they are those of the conformance kit.
 int check_plugin_command(int argc, char** argv);
+int report_command(const Options& options);
 int build_command(const Options& options);
 int schema_command(const Options& options);
 int new_command(const Options& options);

@@ -14,13 +14,12 @@
 #include "engine/plan.hpp"
 #include "fleet/parts.hpp"
 #include "fleet/output_runner.hpp"
+#include "exports.hpp"
 #include "options.hpp"
 #include "payload/suggestion.hpp"
 #include "plugin_host/last_words.hpp"
 #include "toolbox.hpp"
-#include "report/html_page.hpp"
 #include "report/live.hpp"
-#include "report/result_json.hpp"
 #include "report/summary.hpp"
 #include "run_scenario.hpp"
 
@@ -28,34 +27,6 @@ namespace squall {
 namespace {
 
 constexpr int kBadCommandLine = 2, kBadScenario = 104, kPluginNotLoaded = 113, kInternal = 109;
-
-bool write_file(const std::string& path, const std::string& text) {
-  if (path.empty() || path == "-") return std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.flush();
-  if (!file) fmt::print(stderr, "squall: cannot write {}\n", path);
-  return file.good();
-}
-
-/// Said before the load, not after it. A folder of results is made here.
-bool can_write_results(const Options& options) {
-  std::vector<std::string> files;
-  for (const auto& file : {options.json, options.html}) {
-    if (file && !file->empty() && *file != "-") files.push_back(*file);
-  }
-  if (options.results) {
-    std::error_code error;
-    std::filesystem::create_directories(*options.results, error);
-    files.push_back(*options.results + "/result.json");
-  }
-  for (const std::string& file : files) {
-    if (std::ofstream(file, std::ios::binary | std::ios::app)) continue;
-    fmt::print(stderr, "squall: cannot write {}: {}\n", file, std::strerror(errno));
-    return false;
-  }
-  return true;
-}
 
 /// Those of the file and of -o NAME[=VALUE]: VALUE is that of the output's first option. One that needs a file and has none
 /// gets it in the results' folder.
@@ -78,10 +49,10 @@ std::vector<OutputSpec> all_outputs(const Toolbox& toolbox, const Scenario& scen
     const bool needs_file = file != info->options.end() && file->is_required();
     Value value;
     value.data = equals == std::string::npos ? std::string() : text.substr(equals + 1);
-    if (value.text()->empty() && needs_file && options.results) {
+    if (value.text()->empty() && needs_file && options.exports.results) {
       std::error_code error;
-      std::filesystem::create_directories(*options.results, error);
-      value.data = fmt::format("{}/samples.{}", *options.results, spec.plugin);
+      std::filesystem::create_directories(*options.exports.results, error);
+      value.data = fmt::format("{}/samples.{}", *options.exports.results, spec.plugin);
     }
     if (value.text()->empty() && needs_file) {
       errors.push_back({{}, fmt::format("-o {0}: which file? write -o {0}=samples.{0}, or give --results DIR for DIR/samples.{0}",
@@ -125,12 +96,6 @@ std::vector<Diagnostic> add_thresholds(const Scenario& scenario, const Plan& pla
   return mistakes;
 }
 
-bool wants_color(const Options& options, std::FILE* out) {
-  if (options.no_color || std::getenv("NO_COLOR")) return false;
-  const char* term = std::getenv("TERM");
-  return ::isatty(::fileno(out)) && term && std::string_view(term) != "dumb";
-}
-
 std::vector<Diagnostic> diagnostics_of(const Scenario& scenario, const std::vector<PlanError>& errors) {
   std::vector<Diagnostic> list;
   for (const PlanError& error : errors)
@@ -171,7 +136,7 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
     print_mistakes(diagnostics_of(scenario, errors));
     return kBadScenario;
   }
-  if (!can_write_results(options)) return kBadCommandLine;
+  if (!can_write_exports(options.exports)) return kBadCommandLine;
   run.shards = options.shards;
   run.checks_plugins = options.check_plugins;
   run.controller.verdict.valid.lag_ns = scenario.run.valid_lag_ns;
@@ -205,24 +170,9 @@ int run_scenario(const Toolbox& toolbox, Scenario& scenario, const Options& opti
     return kInternal;
   }
   const RunResult& result = *outcome;
-  bool is_written = true;
-  const bool json_on_stdout = options.json && (options.json->empty() || *options.json == "-");
-  if (!options.quiet && !json_on_stdout) {
-    SummaryStyle style;
-    style.color = wants_color(options, stdout);
-    fmt::print("{}", summary_text(result, style));
-    std::fflush(stdout);
-  }
-  if (options.json) is_written = write_file(*options.json, result_json(result)) && is_written;
-  if (options.html) is_written = write_file(*options.html, html_page(result)) && is_written;
-  if (options.results) {
-    const std::string folder = *options.results + "/";
-    is_written = write_file(folder + "result.json", result_json(result)) && is_written;
-    is_written = write_file(folder + "timeline.jsonl", timeline_jsonl(result)) && is_written;
-    is_written = write_file(folder + "histograms.jsonl", histograms_jsonl(result)) && is_written;
-    is_written = write_file(folder + "journal.jsonl", journal_jsonl(result)) && is_written;
-    is_written = write_file(folder + "report.html", html_page(result)) && is_written;
-  }
+  const auto& json = options.exports.json;
+  if (!options.quiet && !(json && (json->empty() || *json == "-"))) print_summary(options, result);
+  const bool is_written = write_exports(options.exports, result);
   std::string why;
   for (const std::string& reason : result.verdict.reasons) why += (why.empty() ? ": " : "; ") + reason;
   fmt::print(stderr, "squall: {}{}{}\n", verdict_word(result.verdict.word), unjudged_text(result), why);

@@ -23,6 +23,5 @@ int run_once(const Toolbox& toolbox, Scenario& scenario, const Options& options)
 std::vector<Diagnostic> add_thresholds(const Scenario& scenario, const Plan& plan, ControllerOptions& options);
 std::vector<Diagnostic> diagnostics_of(const Scenario& scenario, const std::vector<PlanError>& errors);
 void print_mistakes(const std::vector<Diagnostic>& mistakes);
-bool wants_color(const Options& options, std::FILE* out);
 
 }  // namespace squall
