@@ -234,7 +234,8 @@ void CompiledPass::release(Call& call) {
     user_.record_call(call, outcome, error, detail);
     if (outcome != Outcome::ok && outcome != Outcome::cancelled) user_.blame_groups(error);
   }
-  std::erase_if(calls_, [&](const OpenCall& other) { return other.call == &call; });
+  if (found == &calls_.back()) calls_.pop_back();
+  else calls_.erase(calls_.begin() + (found - calls_.data()));
   if (call.session) shard.release(call);
   else shard.give_call(call);
 }

@@ -16,7 +16,7 @@ std::unique_ptr<Population> Population::make(Shard& shard, const PopulationPlan&
 }
 
 Population::Population(Shard& shard, const PopulationPlan& plan)
-    : shard_(shard), plan_(plan), finished_(plan.tasks.size(), false) {
+    : shard_(shard), plan_(plan), protocols_(shard.plan().protocols().size()), finished_(plan.tasks.size(), false) {
   for (std::uint32_t entry = 0; entry < plan.tasks.size(); ++entry) has_needs_ = has_needs_ || needs_of(entry) != kNone;
   // Owned users are numbered within one turn of the slot table, so that users_ has no holes.
   const SlotTable& slots = shard.slots();
@@ -159,17 +159,15 @@ std::size_t Population::session_place(const User& user) const {
 }
 
 void* Population::session(User& user, std::uint32_t protocol, std::string& error) {
-  const std::size_t protocols = shard_.plan().protocols().size();
   const std::size_t place = session_place(user);
-  if ((place + 1) * protocols > sessions_.size()) sessions_.resize((place + 1) * protocols, nullptr);
-  void*& session = sessions_[place * protocols + protocol];
+  if ((place + 1) * protocols_ > sessions_.size()) sessions_.resize((place + 1) * protocols_, nullptr);
+  void*& session = sessions_[place * protocols_ + protocol];
   if (!session) session = shard_.open_session(protocol, plan_.index, session_index(user), error);
   return session;
 }
 
 void Population::close_sessions(std::size_t first) {
-  const std::size_t protocols = shard_.plan().protocols().size();
-  for (std::size_t protocol = 0; protocol < protocols && first + protocol < sessions_.size(); ++protocol) {
+  for (std::size_t protocol = 0; protocol < protocols_ && first + protocol < sessions_.size(); ++protocol) {
     void*& session = sessions_[first + protocol];
     if (session) shard_.close_session(static_cast<std::uint32_t>(protocol), session);
     session = nullptr;
@@ -178,13 +176,12 @@ void Population::close_sessions(std::size_t first) {
 
 // A shared session lives until nobody is left who could use it.
 void Population::close_session(User& user) {
-  const std::size_t protocols = shard_.plan().protocols().size();
   if (plan_.spec->sessions) {
     if (present_ > 1) return;
-    for (std::size_t first = 0; first < sessions_.size(); first += protocols) close_sessions(first);
+    for (std::size_t first = 0; first < sessions_.size(); first += protocols_) close_sessions(first);
     return;
   }
-  close_sessions(session_place(user) * protocols);
+  close_sessions(session_place(user) * protocols_);
 }
 
 // ---- tokens and tasks ------------------------------------------------------------------------------------

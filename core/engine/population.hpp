@@ -114,6 +114,7 @@ class Population {
 
   Shard& shard_;
   const PopulationPlan& plan_;
+  const std::size_t protocols_;                // of the plan
   std::vector<std::unique_ptr<User>> users_;   // by rank among the owned ones
   std::vector<std::uint32_t> rank_;            // slot -> rank within one turn of the slot table
   std::uint32_t owned_per_turn_ = 0;

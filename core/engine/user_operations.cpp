@@ -181,7 +181,7 @@ void User::judge_answer(Call& call, Outcome& outcome, ErrorClass& error, std::st
     detail = population_.shard().detail_of(call);
     return;
   }
-  capture(call);
+  if (!spec.captures.empty()) capture(call);
   if (call.operation->judges_code &&
       (call.code < call.operation->op->code_min || call.code > call.operation->op->code_max)) {
     outcome = Outcome::failed;

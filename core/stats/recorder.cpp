@@ -57,7 +57,9 @@ void Recorder::record(const Sample& sample) {
   cell.response.record(clamp(sample.response_ns()));
   cell.service.record(clamp(sample.service_ns()));
   cell.lateness.record(clamp(sample.lateness_ns()));
-  for (std::size_t phase = 0; phase < kSamplePhases; ++phase) {
+  std::uint64_t any_phase = 0;
+  for (const std::uint64_t time : sample.phases_ns) any_phase |= time;
+  for (std::size_t phase = 0; any_phase != 0 && phase < kSamplePhases; ++phase) {
     if (sample.phases_ns[phase] == 0) continue;
     auto& times = cell.phases[phase];
     if (!times) times = std::make_unique<Histogram>();

@@ -273,24 +273,33 @@ struct CallState {
 /// that has been made before is found without looking at a text. A miss asks the host, who knows equal ones.
 class BoundCalls {
  public:
-  using Signature = std::array<uint64_t, 64>;
+  /// What every call has, and its parameters and tags behind it. Its number decides where it is looked for.
+  struct Signature {
+    static constexpr std::size_t kFixed = 5;
+    std::array<uint64_t, 64> words;
+    std::size_t size = 0;
+    uint64_t number = 0;
+
+    void add(uint64_t word) {   // a product for each place, none of which waits for another
+      number += word * (0x9E3779B97F4A7C15u + 2 * size * 0xD1B54A32D192ED03u);
+      words[size++] = word;
+    }
+    void add(const void* word) { add(static_cast<uint64_t>(reinterpret_cast<uintptr_t>(word))); }
+  };
   struct Bound {
     std::vector<uint64_t> signature;
     sq_opref* operation = nullptr;
     uint64_t fixed = 0;
 
-    bool is_of(const Signature& other, std::size_t size) const {
-      if (signature.size() != size) return false;
+    bool is_of(const Signature& other) const {
+      if (signature.size() != other.size) return false;
       uint64_t difference = 0;
-      for (std::size_t i = 0; i < size; ++i) difference |= signature[i] ^ other[i];
+      for (std::size_t i = 0; i < Signature::kFixed; ++i) difference |= signature[i] ^ other.words[i];
+      for (std::size_t i = Signature::kFixed; i < other.size; ++i) difference |= signature[i] ^ other.words[i];
       return difference == 0;
     }
   };
-  Bound& at(const Signature& signature, std::size_t size) {
-    uint64_t hash = 0;   // a product for each place, none of which waits for another
-    for (std::size_t i = 0; i < size; ++i) hash += signature[i] * (0x9E3779B97F4A7C15u + 2 * i * 0xD1B54A32D192ED03u);
-    return bound_[(hash >> 32) % kPlaces];
-  }
+  Bound& at(const Signature& signature) { return bound_[(signature.number >> 32) % kPlaces]; }
 
  private:
   static constexpr std::size_t kPlaces = 512;
@@ -888,26 +897,24 @@ inline void Call::begin(detail::Arrival& arrival) {
   state.arrival = &arrival;
   state.gather_entries();
   detail::BoundCalls::Signature signature;
-  std::size_t size = 0;
-  const auto sign = [&](const void* word) { signature[size++] = reinterpret_cast<uintptr_t>(word); };
-  signature[size++] = state.user->instance().number;
-  signature[size++] = static_cast<uint64_t>(state.timeout_ns);
-  sign(state.operation);
-  sign(state.to);
-  sign(state.name);
+  signature.add(state.user->instance().number);
+  signature.add(static_cast<uint64_t>(state.timeout_ns));
+  signature.add(state.operation);
+  signature.add(state.to);
+  signature.add(state.name);
   for (uint32_t i = 0; i < state.params; ++i) {
-    sign(state.names[i]);
-    signature[size++] = state.values[i].type;
+    signature.add(state.names[i]);
+    signature.add(uint64_t{state.values[i].type});
   }
   for (uint32_t i = 0; i < state.tags; ++i) {
-    sign(state.tag[i][0]);
-    sign(state.tag[i][1]);
+    signature.add(state.tag[i][0]);
+    signature.add(state.tag[i][1]);
   }
-  detail::BoundCalls::Bound& bound = state.home->bound.at(signature, size);
-  const bool is_known = bound.operation && bound.fixed == 0 && bound.is_of(signature, size);
+  detail::BoundCalls::Bound& bound = state.home->bound.at(signature);
+  const bool is_known = bound.operation && bound.fixed == 0 && bound.is_of(signature);
   if (!is_known) {   // a value that is part of the operation may be another one each time: the host compares it
     bind(bound);
-    bound.signature.assign(signature.data(), signature.data() + size);
+    bound.signature.assign(signature.words.data(), signature.words.data() + signature.size);
   }
   const sq_value* values = state.values;
   uint32_t count = state.params;
