@@ -99,7 +99,7 @@ class LocalRun final : public ShardLink {
     }
     if (!is_abandoned_) set_process_targets(nullptr);
     if (!start_error_.empty()) return Error{start_error_};
-    if (!is_abandoned_) look_for_traces(state_before, files_before);
+    if (!is_abandoned_) look_for_changes(state_before);
     controller_->tick(run_time());
     for (auto& window : controller_->take_windows()) keep_window(std::move(window));
     controller_->end();
@@ -119,6 +119,7 @@ class LocalRun final : public ShardLink {
         is_abandoned_ = true;
       }
     }
+    if (!is_abandoned_) look_for_open_files(files_before);   // those of outputs are closed by now
     RunResult result = controller_->result();
     result.records = shared_.record_totals();
     result.is_abandoned = is_abandoned_;
@@ -286,20 +287,24 @@ class LocalRun final : public ShardLink {
   }
 
   /// What the plugins of this run have left in the process; which of them, nobody can tell any more.
-  void look_for_traces(const ProcessState& state, const std::vector<int>& files) {
+  void look_for_changes(const ProcessState& state) {
+    if (const std::string change = state.change_until(ProcessState::now()); !change.empty()) {
+      controller_->event(0, "plugin_fault", fmt::format("{} changed {} while the run went on", whose_traces(), change));
+    }
+  }
+  void look_for_open_files(const std::vector<int>& before) {
+    if (const std::string left = left_open(before, open_descriptors()); !left.empty()) {
+      const std::string text = fmt::format("the run leaves {} ({})", left, whose_traces());
+      controller_->note("files_left_open", text);
+      controller_->facts().warnings.push_back(text);
+    }
+  }
+  std::string whose_traces() const {
     std::string names;
     for (const ProtocolInstance& instance : plan_.protocols()) {
       names += fmt::format("{}'{}'", names.empty() ? "" : ", ", instance.plugin->name());
     }
-    const std::string whose = fmt::format("{} {}", plan_.protocols().size() == 1 ? "plugin" : "one of the plugins", names);
-    if (const std::string change = state.change_until(ProcessState::now()); !change.empty()) {
-      controller_->event(0, "plugin_fault", fmt::format("{} changed {} while the run went on", whose, change));
-    }
-    if (const std::string left = left_open(files, open_descriptors()); !left.empty()) {
-      const std::string text = fmt::format("the run leaves {} ({})", left, whose);
-      controller_->note("files_left_open", text);
-      controller_->facts().warnings.push_back(text);
-    }
+    return fmt::format("{} {}", plan_.protocols().size() == 1 ? "plugin" : "one of the plugins", names);
   }
 
   /// The other shards end in their turn; what they had not told yet is lost.
