@@ -74,6 +74,7 @@ class HttpClient::Connection {
 
   HttpAnswer exchange(http::request<http::span_body<const char>>& request,
                       std::chrono::steady_clock::time_point until) {
+    is_kept_ = false;
     tcp_stream().expires_at(until);
     error_code error = run([&](auto done) {
       const auto then = [done](error_code failed, size_t) { done(failed); };

@@ -32,7 +32,7 @@ struct Limits {
   size_t queue_bytes = 64 << 20;         // held in memory, the batch on its way included
   size_t batch_bytes = 5'000'000;        // of one request; a larger record is one alone
   Time flush = std::chrono::seconds(1);  // nothing waits longer for others to join it
-  Time request = std::chrono::seconds(30);
+  Time request = std::chrono::seconds(20);
   Time drain = std::chrono::seconds(30);
 };
 
