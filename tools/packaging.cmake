@@ -3,7 +3,7 @@
 # distribution has for libraries.
 install(TARGETS squall RUNTIME DESTINATION bin COMPONENT program)
 install(TARGETS squall-plugin-check RUNTIME DESTINATION lib/squall COMPONENT program)
-foreach(plugin http mqtt tcp udp job jsonl prometheus)
+foreach(plugin http mqtt tcp udp job jsonl prometheus elastic)
   install(TARGETS squall_plugin_${plugin} LIBRARY DESTINATION lib/squall/plugins COMPONENT program)
 endforeach()
 # The schema is what the program prints that was just built, with its plugins and no others.
