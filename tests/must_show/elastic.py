@@ -17,7 +17,7 @@ import sys
 import threading
 import urllib.parse
 
-from harness import City, Run, Skipped, check, expect, expect_equal, expect_passed, figure, file_path, program, show, squall, wait_until
+from harness import ROOT, City, Run, Skipped, check, expect, expect_equal, expect_passed, figure, file_path, program, show, squall, wait_until
 
 SCENARIO = """
 targets: {{ site: "${{env.CITY_HTTP}}", meter: "{meter}" }}
@@ -403,6 +403,54 @@ def documents_are_the_run():
     figure(f"{count} documents: windows, gauges, events and {failed} failed samples; sums are the result's, each second the timeline's")
 
 
+def the_dashboard_reads_what_is_there():
+    """As far as its structure goes: there is no Kibana here."""
+    folder = os.path.join(ROOT, "examples/outputs/elastic")
+    with open(os.path.join(folder, "dashboard.ndjson")) as file:
+        written = file.read()
+    made = subprocess.run([sys.executable, "-B", os.path.join(folder, "dashboard.py")], capture_output=True, text=True, check=True).stdout
+    expect_equal(written == made, True, "dashboard.ndjson is what dashboard.py makes")
+    *objects, summary = [json.loads(line) for line in written.splitlines()]
+    expect_equal(summary["exportedCount"], len(objects), "objects")
+    views = {one["id"]: one["attributes"] for one in objects if one["type"] == "index-pattern"}
+    expect(all(json.loads(view["fields"]) == [] and view["timeFieldName"] == "@timestamp" for view in views.values()), f"data views: {views}")
+    dashboard, = (one for one in objects if one["type"] == "dashboard")
+    attributes = dashboard["attributes"]
+    json.loads(attributes["optionsJSON"]), json.loads(attributes["kibanaSavedObjectMeta"]["searchSourceJSON"])
+    panels = json.loads(attributes["panelsJSON"])
+    server = Elastic()
+    expect_passed(squall(text(server, seconds=3), city=city()), "a run to look at")
+    by_name = {reference["name"]: reference["id"] for reference in dashboard["references"]}
+    used = set()
+    for panel in panels:
+        lens, where = panel["embeddableConfig"]["attributes"], panel["title"]
+        reference, = lens["references"]
+        expect_equal(by_name.pop(f"{panel['panelIndex']}:{reference['name']}", None), reference["id"], f"{where}: the dashboard's reference")
+        view = views[reference["id"]]
+        (layer, source), = lens["state"]["datasourceStates"]["formBased"]["layers"].items()
+        drawing, = lens["state"]["visualization"]["layers"]
+        expect_equal((drawing["layerId"], reference["name"]), (layer, f"indexpattern-datasource-layer-{layer}"), f"{where}: its layer")
+        named = {drawing["xAccessor"], *drawing["accessors"], *([drawing["splitAccessor"]] if "splitAccessor" in drawing else [])}
+        expect_equal((named, set(source["columnOrder"])), (set(source["columns"]), set(source["columns"])), f"{where}: columns")
+        fields = server.fields(view["title"].replace("*", "default"))
+        for column in source["columns"].values():
+            kind = fields.get(column["sourceField"])
+            fits = {"sum": ("long",), "max": ("double",), "average": ("double",), "percentile": ("histogram",), "terms": ("keyword",), "date_histogram": ("date",)}
+            expect(kind in fits[column["operationType"]], f"{where}: {column['operationType']} of {column['sourceField']}, which is {kind}")
+        asked = re.match(r'([\w.]+): \(?"?(\w+)', lens["state"]["query"]["query"])
+        if asked:
+            expect(fields.get(asked[1]) == "keyword", f"{where}: asks for {asked[1]}")
+            there = {document.get(asked[1]) for document in server.documents(view["title"].replace("*", ""))}
+            expect(asked[2] in there, f"{where}: asks for {asked[0]}, and there are {there}")
+        used.add((reference["id"], tuple(sorted(panel["gridData"].items()))))
+    expect_equal(by_name, {}, "references that nobody uses")
+    expect_equal(len(used), len(panels), "places of the panels")
+    formats = json.loads(views["squall-window"]["fieldFormatMap"])
+    expect(set(formats) <= set(server.fields("metrics-squall.window-default")), f"formats of {set(formats)}")
+    server.down()
+    figure(f"{len(panels)} panels, each column of a field and type that our templates have")
+
+
 def each_fault_costs_nothing_but_time():
     server = Elastic()
     turned_away, broken = [], []
@@ -546,5 +594,5 @@ def nonsense_is_refused():
         expect(refused.code == 104 and why in refused.stderr(), f"run with {options}: {refused.code}, {refused.stderr()[-300:]}")
 
 
-show(the_judge_is_one_to_elasticsearchs_own_client, documents_are_the_run, each_fault_costs_nothing_but_time, down_at_the_begin_and_in_the_middle,
-     down_to_the_end, secrets_and_certificates, nonsense_is_refused)
+show(the_judge_is_one_to_elasticsearchs_own_client, documents_are_the_run, the_dashboard_reads_what_is_there, each_fault_costs_nothing_but_time,
+     down_at_the_begin_and_in_the_middle, down_to_the_end, secrets_and_certificates, nonsense_is_refused)
