@@ -97,7 +97,8 @@ outputs: [ prometheus: {{ listen: "127.0.0.1:0", linger: 30s, buckets: [100us, 1
 def histograms(run):
     """What was measured, to the nanosecond: by (population, task, name, operation, phase)."""
     with open(os.path.join(run.folder, "histograms.jsonl")) as file:
-        return {tuple(line[k] for k in ("population", "task", "name", "operation", "phase")): line for line in map(json.loads, file)}
+        return {tuple(line[k] for k in ("population", "task", "name", "operation", "phase")): line
+                for line in map(json.loads, file) if "series" in line}
 
 
 def prometheus_has_what_the_result_has():
