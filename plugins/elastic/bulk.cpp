@@ -31,7 +31,8 @@ std::string reason_of(int status, const Json* error) {
       if (const std::string part = text_at(*error, key); !part.empty()) text += ": " + part;
   if (text.size() > kLongestReason) {
     text.resize(kLongestReason);
-    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xc0) == 0x80) text.pop_back();
+    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xc0) == 0x80)
+      text.pop_back();
     if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xc0) text.pop_back();
     text += " …";
   }

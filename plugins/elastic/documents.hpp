@@ -1,7 +1,7 @@
 // What is sent: for each item of a batch the two lines that create its document.
 //
-// An _id is RUN-LETTER-BATCH-NUMBER, the same however often it is sent, so that what is there already
-// is answered 409 and nothing is there twice.  Names are those of ECS where it has one, the rest is
+// An _id is RUN-LETTER-BATCH-NUMBER, the same however often it is sent, so that what is there
+// already is answered 409 and nothing is there twice.  Names are those of ECS where it has one, the rest is
 // below squall.; times of day are RFC 3339, durations nanoseconds.
 #pragma once
 #include <squall/output.hpp>
@@ -32,7 +32,9 @@ class Documents {
 
   void remember(const sq_series_desc& series);
   void note_run(const plugin::Batch& batch);
-  bool has(uint32_t series) const { return series < series_.size() && !series_[series].fields.empty(); }
+  bool has(uint32_t series) const {
+    return series < series_.size() && !series_[series].fields.empty();
+  }
   void begin(Stream stream, uint64_t unix_ns);
   void end(std::vector<sink::Record>& into);
   void add_window(const sq_window& window, const plugin::Batch& batch, Rendered& out);

@@ -50,7 +50,7 @@ class Output {
     if (last_batch_ && batch.number() <= *last_batch_) return delivered();
     last_batch_ = batch.number();
     Documents::Rendered rendered = documents_.render(batch);
-    // Not before: `squall check` opens outputs too, and sends nothing.
+    // Not before: a run that does not begin has opened its outputs too, and sends nothing.
     if (!sender_) sender_.emplace(sink_);
     sender_->add(std::move(rendered.records));
     const sink::Account account = sink_.account();
@@ -113,5 +113,6 @@ constexpr sq_output kOutput = output<Output>("elastic", kOptions, SQ_OUTPUT_SAMP
 }  // namespace squall::elastic
 
 SQUALL_OUTPUT_PLUGIN_WITH("org.squall.elastic", SQUALL_VERSION,
-                          "a run as documents in Elasticsearch", "Apache-2.0", SQ_PLUGIN_OWN_THREADS,
-                          squall::elastic::kOutput, squall::plugin::nothing, squall::plugin::nothing)
+                          "a run as documents in Elasticsearch", "Apache-2.0",
+                          SQ_PLUGIN_OWN_THREADS, squall::elastic::kOutput, squall::plugin::nothing,
+                          squall::plugin::nothing)

@@ -11,17 +11,20 @@ using namespace squall::plugin;
 
 constexpr uint16_t kPort = 9200;
 constexpr std::chrono::seconds kLongestDrain{60};  // squall waits 90 s for an output to close
-constexpr int64_t kSmallestBatch = 1'000, kLargestBatch = 100'000'000;  // Elasticsearch takes no more
+constexpr int64_t kSmallestBatch = 1'000;
+constexpr int64_t kLargestBatch = 100'000'000;  // Elasticsearch takes no more
 constexpr size_t kLongestNamespace = 100;
 
 constexpr const char* kSampleChoices[] = {"off", "failed", "all", nullptr};
 constexpr const char* kTemplateChoices[] = {"yes", "skip", nullptr};
 
 constexpr sq_param kUrl =
-    param(SQ_T_STR, "url", "http(s)://host:9200, with a path when there is one: nothing is sent elsewhere",
+    param(SQ_T_STR, "url",
+          "http(s)://host:9200, with a path when there is one: nothing is sent elsewhere",
           {.flags = SQ_P_REQUIRED});
 constexpr sq_param kNamespace =
-    param(SQ_T_STR, "namespace", "the end of the data streams' names: metrics-squall.window-NAMESPACE",
+    param(SQ_T_STR, "namespace",
+          "the end of the data streams' names: metrics-squall.window-NAMESPACE",
           {.default_json = "\"default\""});
 constexpr sq_param kApiKey = param(
     SQ_T_STR, "api_key", "as Kibana shows it (encoded), or ID:KEY", {.flags = SQ_P_SECRET});
@@ -29,10 +32,12 @@ constexpr sq_param kUser = param(SQ_T_STR, "user", "with `password`: basic authe
 constexpr sq_param kPassword =
     param(SQ_T_STR, "password", "of `user`", {.flags = SQ_P_SECRET});
 constexpr sq_param kToken = param(SQ_T_STR, "token", "a bearer token", {.flags = SQ_P_SECRET});
-constexpr sq_param kCa = param(
-    SQ_T_STR, "ca", "file of certificates to trust (PEM) instead of the system's; they are always verified");
-constexpr sq_param kSamples = param(SQ_T_STR, "samples", "a document for each sample, beside the windows",
-                                    {.default_json = "\"off\"", .choices = kSampleChoices});
+constexpr sq_param kCa =
+    param(SQ_T_STR, "ca",
+          "file of certificates to trust (PEM) instead of the system's; they are always verified");
+constexpr sq_param kSamples =
+    param(SQ_T_STR, "samples", "a document for each sample, beside the windows",
+          {.default_json = "\"off\"", .choices = kSampleChoices});
 constexpr sq_param kTemplates =
     param(SQ_T_STR, "templates", "skip: the index templates are there, or somebody else's business",
           {.default_json = "\"yes\"", .choices = kTemplateChoices});
@@ -40,14 +45,17 @@ constexpr sq_param kBatch =
     param(SQ_T_I64, "batch_bytes", "of one request, 1kB to 100MB; at least one a second is sent",
           {.unit = SQ_U_BYTES, .default_json = "\"5MB\""});
 constexpr sq_param kQueue =
-    param(SQ_T_I64, "queue_limit", "so much may wait in memory; what comes then is dropped, and counted",
+    param(SQ_T_I64, "queue_limit",
+          "so much may wait in memory; what comes then is dropped, and counted",
           {.unit = SQ_U_BYTES, .default_json = "\"64MiB\""});
 constexpr sq_param kSpool =
-    param(SQ_T_STR, "spool", "folder for what Elasticsearch does not take; sent when it does, or by the next run");
+    param(SQ_T_STR, "spool",
+          "folder for what Elasticsearch does not take; sent when it does, or by the next run");
 constexpr sq_param kSpoolLimit = param(SQ_T_I64, "spool_limit", "the most that `spool` may hold",
                                        {.unit = SQ_U_BYTES, .default_json = "\"1GiB\""});
 constexpr sq_param kDrain =
-    param(SQ_T_DURATION, "drain", "how long it tries at the end to get rid of everything, at most 60s",
+    param(SQ_T_DURATION, "drain",
+          "how long it tries at the end to get rid of everything, at most 60s",
           {.default_json = "\"30s\""});
 
 std::string text_of(std::span<const sq_pair> given, const char* name) {
@@ -73,7 +81,8 @@ std::string checked_namespace(std::string name) {
     if (kForbidden.find(c) != kForbidden.npos || (c >= 'A' && c <= 'Z') ||
         static_cast<unsigned char>(c) < 0x20)
       throw invalid("namespace: '" + name +
-                    "' has what no name of a data stream may have: write small letters, digits, _ and .");
+                    "' has what no name of a data stream may have: write small letters, digits, "
+                    "_ and .");
   return name;
 }
 
@@ -81,7 +90,8 @@ void read_authentication(std::span<const sq_pair> given, Options& options) {
   const std::string api_key = text_of(given, "api_key"), token = text_of(given, "token"),
                     user = text_of(given, "user"), password = text_of(given, "password");
   const bool has_user = find(given, "user") || find(given, "password");
-  const int ways = (find(given, "api_key") != nullptr) + (find(given, "token") != nullptr) + has_user;
+  const int ways =
+      (find(given, "api_key") != nullptr) + (find(given, "token") != nullptr) + has_user;
   if (ways > 1)
     throw invalid("api_key, token, and user with password are three ways: give one of them");
   const auto needs = [](const char* name, const std::string& text) {

@@ -87,7 +87,7 @@ void add(Json& mappings, const std::vector<Field>& fields) {
 Template made(const std::string& type, const std::string& what,
               std::initializer_list<std::vector<Field>> fields) {
   Json mappings = {
-      // What a later squall adds is kept in the document and not indexed; labels are whatever tags are.
+      // What a later squall adds is kept in the document and not indexed; labels are as tags are.
       {"dynamic", false},
       {"dynamic_templates",
        Json::array({Json::object(

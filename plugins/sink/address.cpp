@@ -37,7 +37,8 @@ Address parse_address(std::string_view option, std::string_view url, uint16_t de
   address.is_tls = scheme == "https";
   if (!address.is_tls && scheme != "http") throw wrong("begins with neither http:// nor https://");
   for (const char c : url)
-    if (!is_plain(static_cast<unsigned char>(c))) throw wrong("has a character that no address has");
+    if (!is_plain(static_cast<unsigned char>(c)))
+      throw wrong("has a character that no address has");
   if (path.find_first_of("?#") != path.npos) throw wrong("has a query or a fragment");
   while (path.ends_with('/')) path.remove_suffix(1);
   address.path = path;

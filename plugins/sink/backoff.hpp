@@ -18,7 +18,8 @@ class Backoff {
   Time delay(unsigned failures) {
     Time most = first_;
     for (unsigned i = 1; i < failures && most < longest_; ++i) most *= 2;
-    return Time(std::uniform_int_distribution<int64_t>(0, std::min(most, longest_).count())(random_));
+    std::uniform_int_distribution<int64_t> any(0, std::min(most, longest_).count());
+    return Time(any(random_));
   }
 
  private:

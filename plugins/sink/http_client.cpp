@@ -139,7 +139,9 @@ class HttpClient::Connection {
 };
 
 HttpClient::HttpClient(Address address, Headers headers, const std::string& ca)
-    : address_(std::move(address)), headers_(std::move(headers)), shared_(std::make_unique<Shared>()) {
+    : address_(std::move(address)),
+      headers_(std::move(headers)),
+      shared_(std::make_unique<Shared>()) {
   ::SSL_CTX_set_min_proto_version(shared_->tls.native_handle(), TLS1_2_VERSION);
   error_code error;
   if (ca.empty())

@@ -29,7 +29,8 @@ void keep_first(std::string& reason, const std::string& why) {
 std::string to_text(const Tally& tally) {
   return std::to_string(tally.accepted) + " items = " + std::to_string(tally.delivered) +
          " delivered + " + std::to_string(tally.rejected) + " rejected + " +
-         std::to_string(tally.spooled) + " spooled + " + std::to_string(tally.dropped) + " dropped" +
+         std::to_string(tally.spooled) + " spooled + " + std::to_string(tally.dropped) +
+         " dropped" +
          (tally.waiting > 0 ? " + " + std::to_string(tally.waiting) + " waiting" : "");
 }
 
@@ -239,7 +240,7 @@ void Sink::spill() {
     batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
     queue_.clear();
   }
-  // Not under the lock: add() shall not wait for a disk. Until it is there its bytes count as queued.
+  // Not under the lock: add() shall not wait for a disk. Its bytes count as queued meanwhile.
   const size_t written = spool_->append(batch);
   const std::span<const Record> gone(batch.data(), written);
   const Lock lock(mutex_);

@@ -1,5 +1,5 @@
-// A network output without its protocol: a queue with a bound in bytes, batches, retries, a spool on
-// disk for what the target does not take, and an account that adds up to the last item.
+// A network output without its protocol: a queue with a bound in bytes, batches, retries, a spool
+// on disk for what the target does not take, and an account that adds up to the last item.
 //
 // It has no thread, no clock and no socket: add() is called by who has records, step() by who sends
 // (sender.hpp in a run, a loop in tests), both with the time that it is.

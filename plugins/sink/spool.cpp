@@ -34,7 +34,8 @@ uint32_t u32_at(std::string_view bytes, size_t at) {
 }
 
 uint32_t crc_of(std::string_view bytes) {
-  return static_cast<uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+  const auto* first = reinterpret_cast<const Bytef*>(bytes.data());
+  return static_cast<uint32_t>(::crc32_z(0, first, bytes.size()));
 }
 
 std::string framed(const Record& record) {

@@ -26,8 +26,8 @@ class Spool {
     bool is_earlier = false;  // it was there when the spool was opened
   };
 
-  /// Makes the folder when there is none.  `kind` says whose records these are: a folder with others
-  /// is refused.  Throws plugin::Refusal.
+  /// Makes the folder when there is none.  `kind` says whose records these are: a folder with
+  /// others is refused.  Throws plugin::Refusal.
   Spool(std::string folder, std::string kind, uint64_t limit_bytes, uint64_t segment_bytes);
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
