@@ -298,7 +298,7 @@ _meter = []
 def meter():
     if not _meter:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Meter)
-        server.daemon_threads, server.value = True, 0
+        server.daemon_threads, server.value, server.handle_error = True, 0, lambda *_: None   # squall is gone: no news
         threading.Thread(target=server.serve_forever, daemon=True).start()
         _meter.append(f"http://127.0.0.1:{server.server_address[1]}")
     return _meter[0]
